@@ -1,5 +1,5 @@
 import { formatDuration, plural } from '@orderly/command-line'
-import { type KafkaInspector, partitionKey, type PartitionLag } from '@orderly/kafka'
+import { type KafkaInspector, type PartitionLag, partitionKey } from '@orderly/kafka'
 import { type Command, Failure, orderly } from '../command-line/command.ts'
 
 export const showLag: Command = {

@@ -5,7 +5,18 @@ import {
   topicNames,
   unnamedRequestID
 } from '@orderly/contracts'
-import { type DeadLetter, deadLetterTopic, type FetchedRecord, type KafkaConnection, type KafkaInspector, type OffsetRange, parseDeadLetter, partitionKey, readRanges, type Topic } from '@orderly/kafka'
+import {
+  type DeadLetter,
+  deadLetterTopic,
+  type FetchedRecord,
+  type KafkaConnection,
+  type KafkaInspector,
+  type OffsetRange,
+  parseDeadLetter,
+  partitionKey,
+  readRanges,
+  type Topic
+} from '@orderly/kafka'
 import { Failure } from '../command-line/command.ts'
 import type { PositionGroup } from './groups.ts'
 

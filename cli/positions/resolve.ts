@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseDuration, plural } from '@orderly/command-line'
 import { connectTopics, topicNames } from '@orderly/contracts'
-import { type FetchedRecord, KafkaError, type OutputRecord, partitionKey, readRanges, setGroupOffsets } from '@orderly/kafka'
+import {
+  type FetchedRecord,
+  KafkaError,
+  type OutputRecord,
+  partitionKey,
+  readRanges,
+  setGroupOffsets
+} from '@orderly/kafka'
 import { acknowledgeIncidents, openIncidents } from '@orderly/positions'
 import { type Command, type CommandContext, Failure, orderly } from '../command-line/command.ts'
 import { byOption, operatorName } from '../command-line/operator.ts'
@@ -111,9 +118,7 @@ const clockMarginMs = 60_000
 async function planFor(group: PositionGroup, context: CommandContext): Promise<Plan> {
   const { connections } = context
   const partitions = await observeGroup(group, connections)
-  const unread = partitions
-    .filter(own => stateOf(own) === 'no leader')
-    .map(partitionKey)
+  const unread = partitions.filter(own => stateOf(own) === 'no leader').map(partitionKey)
   if (unread.length > 0) throw new Failure(`${unread.join(', ')} cannot be read at the moment: try again later.`)
   const behind = partitions.filter(own => stateOf(own) === 'database behind')
   if (behind.length > 0) {

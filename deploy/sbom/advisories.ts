@@ -13,7 +13,8 @@ const spec: CommandSpec = {
   summary: 'ask OSV for advisories about the components of the images',
   examples: ['npm run advisories'],
   options: {},
-  notes: 'Exits with 1 if an advisory applies that deploy/sbom/accepted.json does not list. OSV_URL replaces the address.'
+  notes:
+    'Exits with 1 if an advisory applies that deploy/sbom/accepted.json does not list. OSV_URL replaces the address.'
 }
 readArguments(spec)
 

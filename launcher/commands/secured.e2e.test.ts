@@ -12,11 +12,11 @@ import {
   type KafkaError
 } from '@orderly/kafka'
 import { startBroker } from '@orderly/launcher/testing'
+import { credentialsFileOf, databaseAccess } from '../components/postgres-credentials.ts'
+import { query } from '../components/postgres-database.ts'
 import { runOrders } from '../demo/run-orders.ts'
 import { projectDirectory } from '../directories.ts'
 import { extraPorts } from '../extras.ts'
-import { credentialsFileOf, databaseAccess } from '../components/postgres-credentials.ts'
-import { query } from '../components/postgres-database.ts'
 import { freePorts } from '../processes/ports.ts'
 import { waitUntil } from '../processes/wait.ts'
 import { serverPorts } from '../servers.ts'

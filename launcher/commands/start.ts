@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { join, relative } from 'node:path'
 import { type CommandSpec, formatRows } from '@orderly/command-line'
 import { apiNames, publishLocalStack } from '@orderly/service-kit'
+import { connectAccess, connectDirectory } from '../components/connect-access.ts'
+import { monitoringSettings } from '../components/monitoring-settings.ts'
 import { createRunDirectories, orderlyDirectory, projectDirectory } from '../directories.ts'
 import { externalServers, type ServerName } from '../external-servers.ts'
 import { type Extras, readExtras, withOption } from '../extras.ts'
-import { connectAccess, connectDirectory } from '../components/connect-access.ts'
-import { monitoringSettings } from '../components/monitoring-settings.ts'
 import { freeOrChosenPorts, portUses, usualPorts } from '../preflight/ports.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { takeRunLock } from '../preflight/run-lock.ts'
@@ -95,9 +95,16 @@ await runCommand(spec, async ({ options, supervise, signal }) => {
   }
 })
 
-async function describe({ components, externals, orderURL }: RunningStack, environment: NodeJS.ProcessEnv): Promise<string> {
+async function describe(
+  { components, externals, orderURL }: RunningStack,
+  environment: NodeJS.ProcessEnv
+): Promise<string> {
   const rows = await Promise.all(
-    components.map(async component => [component.name, component.address, (await component.isHealthy()) ? 'healthy' : 'NOT HEALTHY'])
+    components.map(async component => [
+      component.name,
+      component.address,
+      (await component.isHealthy()) ? 'healthy' : 'NOT HEALTHY'
+    ])
   )
   const others = [...externals].map(([name, address]) => [name, address, 'external'])
   return `${formatRows(['component', 'address', 'health'], [...others, ...rows])}

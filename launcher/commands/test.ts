@@ -55,7 +55,8 @@ await runCommand(spec, async context => {
   if (first === undefined || first === 'check') {
     results.push(await run(context.supervise(orderlyDirectory), ['launcher/commands/check.ts']))
   }
-  const chosen = first === 'kubernetes' ? [first] : kinds.filter(kind => first === undefined || first === kind)
+  const chosen: readonly Kind[] =
+    first === 'kubernetes' ? ['kubernetes'] : kinds.filter(kind => first === undefined || first === kind)
   for (const kind of chosen) {
     if (context.signal.aborted) break
     results.push(await runKind(kind, patterns, context))

@@ -4,8 +4,8 @@ import { projectDirectory } from '../directories.ts'
 import { requireProgram } from '../preflight/programs.ts'
 import { loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
-import { whenReady } from './http-component.ts'
 import type { RunningComponent } from './component.ts'
+import { whenReady } from './http-component.ts'
 
 export interface AlertmanagerOptions {
   readonly supervisor: Supervisor

@@ -13,13 +13,13 @@ import type { Java } from '../preflight/java.ts'
 import { loopback } from '../processes/ports.ts'
 import type { SupervisedProcess, Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
+import type { RunningComponent } from './component.ts'
 import { connectAccess } from './connect-access.ts'
 import { preparePlugins } from './connect-plugin.ts'
 import { classPath, connectJars } from './jars.ts'
 import { javaClientProperties } from './java-client.ts'
 import { metricsAgent, startJavaServer } from './java-process.ts'
 import { formatProperties } from './java-properties.ts'
-import type { RunningComponent } from './component.ts'
 
 /**
  * Loggers that write a line for every request, or for every attempt to reach an unavailable broker.

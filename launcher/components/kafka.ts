@@ -9,11 +9,11 @@ import { makePrivateDirectory } from '../private-directory.ts'
 import { loopback } from '../processes/ports.ts'
 import { runToEnd, type SupervisedProcess, type Supervisor } from '../processes/supervisor.ts'
 import { waitUntilHealthy } from '../processes/wait.ts'
+import type { RunningComponent } from './component.ts'
 import { classPath, kafkaJars } from './jars.ts'
 import { archivedClasses, javaCommand, metricsAgent, startJavaServer } from './java-process.ts'
 import { formatProperties } from './java-properties.ts'
 import { type SecureListener, secureFormatArguments, secureListenerName, secureProperties } from './kafka-security.ts'
-import type { RunningComponent } from './component.ts'
 
 export interface KafkaNode {
   readonly id: number

@@ -3,10 +3,10 @@ import type { Java } from '../preflight/java.ts'
 import { makePrivateDirectory } from '../private-directory.ts'
 import { loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
+import type { RunningComponent } from './component.ts'
 import { whenReady } from './http-component.ts'
 import { jarsHome, registryJars } from './jars.ts'
 import { startJavaServer } from './java-process.ts'
-import type { RunningComponent } from './component.ts'
 
 export interface RegistryOptions {
   readonly supervisor: Supervisor

@@ -2,8 +2,8 @@ import { projectDirectory } from '../directories.ts'
 import { loopback } from '../processes/ports.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
 import { launcherProfile, mainFile, type ServiceDescription } from '../services.ts'
-import { whenReady } from './http-component.ts'
 import type { RunningComponent } from './component.ts'
+import { whenReady } from './http-component.ts'
 
 export interface ServiceOptions {
   readonly supervisor: Supervisor
@@ -21,7 +21,13 @@ export interface ServiceOptions {
 const smallHeap = '--max-semi-space-size=8'
 
 /** Starts a service in a separate process. Resolves when it is ready. */
-export async function startService({ supervisor, service, port, env, watch }: ServiceOptions): Promise<RunningComponent> {
+export async function startService({
+  supervisor,
+  service,
+  port,
+  env,
+  watch
+}: ServiceOptions): Promise<RunningComponent> {
   const startedAt = performance.now()
   const child = supervisor.start({
     name: service.name,

@@ -28,12 +28,19 @@ export function describeReport(report: DemoReport): string {
     verdict.latencyMs === null ? '-' : String(verdict.latencyMs),
     verdict.problem ?? 'ok'
   ])
-  const components = report.components.map(component => [component.name, seconds(component.startMs), `${component.residentMB} MB`])
+  const components = report.components.map(component => [
+    component.name,
+    seconds(component.startMs),
+    `${component.residentMB} MB`
+  ])
   const good = report.orders.filter(({ asExpected }) => asExpected).length
   return [
     formatRows(['order', 'user', 'lines', 'outcome', 'notification', 'ms', 'as expected'], orders),
     '',
-    formatRows(['component', 'start', 'memory'], [...components, ['all', seconds(report.startUpMs), `${report.residentMB} MB`]]),
+    formatRows(
+      ['component', 'start', 'memory'],
+      [...components, ['all', seconds(report.startUpMs), `${report.residentMB} MB`]]
+    ),
     '',
     `${good} of ${report.orders.length} orders ended as expected${report.unexpected.length === 0 ? '' : `, and ${report.unexpected.length} notifications belong to no order`}.`
   ].join('\n')

@@ -90,11 +90,15 @@ test('every npm script has a help with an example, which changes nothing and nee
       // With these permissions Node can neither write files nor start processes.
       const permissions = ['--permission', '--allow-fs-read=*', '--allow-addons']
       const [, command = ''] = /^exec node bootstrap\.mjs (.+)$/.exec(script) ?? []
-      const { status, stdout, stderr } = spawnSync(process.execPath, [...permissions, ...command.split(' '), '--help'], {
-        cwd: projectDirectory,
-        encoding: 'utf8',
-        env: ownEnvironment()
-      })
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        [...permissions, ...command.split(' '), '--help'],
+        {
+          cwd: projectDirectory,
+          encoding: 'utf8',
+          env: ownEnvironment()
+        }
+      )
       assert.equal(status, 0, stderr)
       const [, examples = ''] = stdout.split(/^Examples?:$/m)
       assert.match(examples, new RegExp(`npm (?:run )?(?:--silent )?${name}(?: |$)`, 'm'), stdout)

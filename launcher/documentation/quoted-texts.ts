@@ -16,7 +16,7 @@ const operators = /\.\*|\\[SsdwDWbn]\+?|\(\?[:!=]|[()|^$[\]+*?]/
 const title = /\b(?:test|describe)\(\s*(?:'[^'\n]*'|"[^"\n]*"|`[^`]*`)/g
 /** Statements and commands are interfaces, not texts. */
 const isText = (part: string) =>
-  part.length >= 20 && part.split(' ').length >= 3 && !/^(SELECT|INSERT|UPDATE|DELETE|npm run|orderly) /.test(part)
+  part.length >= 20 && part.split(' ').length >= 3 && !/^(SELECT|INSERT|UPDATE|DELETE) | --/.test(part)
 
 /**
  * Table of the texts that tests of another workspace quote: who changes such a text changes these

@@ -1,7 +1,4 @@
 import { statfs } from 'node:fs/promises'
-import { projectDirectory } from '../directories.ts'
-import type { ServerName } from '../external-servers.ts'
-import type { Extras } from '../extras.ts'
 import {
   areFetched,
   connectJarSets,
@@ -11,6 +8,9 @@ import {
   kafkaZookeeperJars,
   registryJars
 } from '../components/jars.ts'
+import { projectDirectory } from '../directories.ts'
+import type { ServerName } from '../external-servers.ts'
+import type { Extras } from '../extras.ts'
 import { isPortFree, loopback } from '../processes/ports.ts'
 import type { KafkaMode } from '../servers.ts'
 import { UserError } from '../user-error.ts'
@@ -81,7 +81,9 @@ async function refuseTakenPorts(uses: readonly PortUse[]): Promise<void> {
   for (const [index, { component, port, setting }] of uses.entries()) {
     const other = uses.slice(0, index).find(use => use.port === port)
     if (other !== undefined) {
-      problems.push(`Port ${port} is assigned to ${other.component} (${other.setting}) and to ${component} (${setting}).`)
+      problems.push(
+        `Port ${port} is assigned to ${other.component} (${other.setting}) and to ${component} (${setting}).`
+      )
     } else if (!(await isPortFree(port)))
       problems.push(`Port ${port} of ${loopback} is in use, needed for ${component} (${setting}).`)
   }

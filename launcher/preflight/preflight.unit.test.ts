@@ -33,7 +33,11 @@ test('all ports in use are refused together', async t => {
       const server = createServer().listen(0, loopback)
       t.after(() => server.close())
       await once(server, 'listening')
-      return { component, port: (server.address() as AddressInfo).port, setting: `ORDERLY_${component.toUpperCase()}_PORT` }
+      return {
+        component,
+        port: (server.address() as AddressInfo).port,
+        setting: `ORDERLY_${component.toUpperCase()}_PORT`
+      }
     })
   )
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
@@ -45,7 +49,11 @@ test('all ports in use are refused together', async t => {
 
 test('a free port that is assigned to two components is refused with both of them', async () => {
   const port = await freePort()
-  const uses = ['order', 'inventory'].map(component => ({ component, port, setting: `ORDERLY_${component.toUpperCase()}_PORT` }))
+  const uses = ['order', 'inventory'].map(component => ({
+    component,
+    port,
+    setting: `ORDERLY_${component.toUpperCase()}_PORT`
+  }))
   await assert.rejects(preflight({ directory: tmpdir(), externals, ports: uses }), {
     name: 'UserError',
     message: new RegExp(

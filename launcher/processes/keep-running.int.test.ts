@@ -31,7 +31,12 @@ async function createPart(t: TestContext, program: string) {
     }
   }
   const reports: string[] = []
-  const component = keepRunning(await start(), { start, signal: ending.signal, policy, report: text => reports.push(text) })
+  const component = keepRunning(await start(), {
+    start,
+    signal: ending.signal,
+    policy,
+    report: text => reports.push(text)
+  })
   return {
     component,
     reports,
@@ -47,7 +52,9 @@ describe('keepRunning', () => {
     const { component, reported } = await createPart(t, 'setInterval(() => {}, 1e6)')
     const [first] = component.processes
     first?.signal('SIGKILL')
-    await reported(/component ended \(SIGKILL\).*\nrestarting component in 0\.01 s \(restart 1 of 3\)\npart is running again/)
+    await reported(
+      /component ended \(SIGKILL\).*\nrestarting component in 0\.01 s \(restart 1 of 3\)\npart is running again/
+    )
     assert.notEqual(component.processes[0]?.pid, first?.pid)
     assert.ok(await component.isHealthy())
   })

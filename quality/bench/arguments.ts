@@ -1,6 +1,15 @@
 import { type CommandSpec, type Arguments as Parsed, UsageError } from '@orderly/command-line'
 
-export const scenarioNames = ['codec', 'stage', 'order', 'inventory', 'end-to-end', 'load', 'scale', 'capacity'] as const
+export const scenarioNames = [
+  'codec',
+  'stage',
+  'order',
+  'inventory',
+  'end-to-end',
+  'load',
+  'scale',
+  'capacity'
+] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
 export const loadTools = ['npm', 'wrk', 'k6'] as const

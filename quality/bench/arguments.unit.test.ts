@@ -6,7 +6,13 @@ import { scenarioNames, spec, toArguments } from './arguments.ts'
 const readArguments = (words: readonly string[]) => toArguments(parseCommand(spec, words))
 
 test('without arguments all scenarios run with the npm load generator', () => {
-  assert.deepEqual(readArguments([]), { scenarios: scenarioNames, quick: false, profile: false, tool: 'npm', backlog: 1e6 })
+  assert.deepEqual(readArguments([]), {
+    scenarios: scenarioNames,
+    quick: false,
+    profile: false,
+    tool: 'npm',
+    backlog: 1e6
+  })
 })
 
 test('scenarios are selected by name, and backlogs accept the suffixes k and m', () => {

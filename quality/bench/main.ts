@@ -4,6 +4,9 @@ import { type Arguments, type ScenarioName, scenariosOfOption, spec, toArguments
 import { requireLoadTool } from './load/closed-loop.ts'
 import { currentLoad, describeMachine } from './machine.ts'
 import { warmUpBroker } from './orders/warm-up.ts'
+import { createPeers } from './peers/toolchains.ts'
+import { describeTargets, type ScenarioReport, saveReport } from './report/scenario-report.ts'
+import { summaryOf } from './report/summary.ts'
 import type { Scenario } from './scenario.ts'
 import { benchCapacity } from './scenarios/capacity.ts'
 import { benchCodec } from './scenarios/codec.ts'
@@ -13,9 +16,6 @@ import { benchLoad } from './scenarios/load.ts'
 import { benchOrder } from './scenarios/order.ts'
 import { benchScale } from './scenarios/scale/scale.ts'
 import { benchStage } from './scenarios/stage.ts'
-import { createPeers } from './peers/toolchains.ts'
-import { describeTargets, type ScenarioReport, saveReport } from './report/scenario-report.ts'
-import { summaryOf } from './report/summary.ts'
 import { withServers } from './servers.ts'
 
 const withoutServers: Partial<Record<ScenarioName, (given: Arguments) => ScenarioReport | Promise<ScenarioReport>>> = {
@@ -43,7 +43,11 @@ await runCommand(spec, async context => {
   // Quick results do not replace those of full runs.
   const directory = given.quick ? join(results, 'quick') : results
 
-  async function report(name: ScenarioName, run: () => ScenarioReport | Promise<ScenarioReport>, missing: readonly string[] = []) {
+  async function report(
+    name: ScenarioName,
+    run: () => ScenarioReport | Promise<ScenarioReport>,
+    missing: readonly string[] = []
+  ) {
     context.signal.throwIfAborted()
     say(name)
     const loadBefore = currentLoad()

@@ -12,7 +12,7 @@ import { deadLetterTopic } from '@orderly/kafka'
 import { readCommitted } from '@orderly/kafka/testing'
 import { runKafkaTool, startService, type TestService } from '@orderly/launcher/testing'
 import { newTraceparent, parseTraceparent } from '@orderly/service-kit'
-import { type Pipeline, type DecidedOrder, startPipeline } from './testing/pipeline.ts'
+import { type DecidedOrder, type Pipeline, startPipeline } from './testing/pipeline.ts'
 
 function ordersOf(sku: string, count: number, quantity = 1): OrderCreated[] {
   return Array.from({ length: count }, (_, index) =>

@@ -51,7 +51,8 @@ test('an inventory that lost its offsets or database stops instead of deciding a
     await pipeline.killAt(t, 'batch-processed', 1)
     await pipeline.killAt(t, 'before-commit', 1)
     const instance = await pipeline.start(t, 'one')
-    for (const { timesPlaced, outcomes } of await pipeline.untilDecided(orders)) assert.equal(outcomes.length, timesPlaced)
+    for (const { timesPlaced, outcomes } of await pipeline.untilDecided(orders))
+      assert.equal(outcomes.length, timesPlaced)
     assert.equal((await instance.stop()).code, 0)
     const { rows } = await pipeline.pool.query(
       `SELECT count(*)::integer AS rows, bool_and(committed_offset = next_offset) AS all_committed, min(leader_epoch) AS epoch

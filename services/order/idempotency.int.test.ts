@@ -7,7 +7,12 @@ import { post, postUntilFree, startOrderPipeline } from './testing/order-pipelin
 
 const preload = `--import=${killAtFailpoint}`
 const quick = { ORDER_DELIVERY_TIMEOUT_MS: '3000' }
-const ending = (point: string, signal: string) => ({ NODE_OPTIONS: preload, KILL_AT: point, KILL_WITH: signal, ...quick })
+const ending = (point: string, signal: string) => ({
+  NODE_OPTIONS: preload,
+  KILL_AT: point,
+  KILL_WITH: signal,
+  ...quick
+})
 
 test('an order with a key is written once, even if it is sent to several instances that are killed', {
   timeout: 400_000

@@ -1,5 +1,5 @@
-import { figure, figureTable } from '../report/scenario-report.ts'
 import { short } from '../report/plot.ts'
+import { figure, figureTable } from '../report/scenario-report.ts'
 import {
   coreUs,
   type Figure,
@@ -14,6 +14,7 @@ import {
 } from './costs.ts'
 import { type Outcome, type Plan, simulate } from './model.ts'
 import {
+  components,
   databaseOrdersPerSecond,
   databasesOf,
   instancesOf,
@@ -21,7 +22,6 @@ import {
   limitsOf,
   maxBatch,
   needsOf,
-  components,
   usOf
 } from './plan.ts'
 

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ScenarioContext } from '../scenario.ts'
 import { figureTable } from '../report/scenario-report.ts'
+import type { ScenarioContext } from '../scenario.ts'
 import { type CPUProfile, stacksOf } from './cpu-profile.ts'
 import { flameGraph } from './flame-graph.ts'
 import { type HeapProfile, stacksOfHeap } from './heap-profile.ts'
@@ -46,7 +46,10 @@ const samplingIntervalBytes = 64 * 1024
  * profiling costs time. Quick runs skip it without `--profile`.
  * @returns Markdown
  */
-export async function profile(context: ScenarioContext, { scenario, skipMs, withMemory, run }: Profiled): Promise<string> {
+export async function profile(
+  context: ScenarioContext,
+  { scenario, skipMs, withMemory, run }: Profiled
+): Promise<string> {
   const { arguments: given, results, say } = context
   if (given.quick && !given.profile) return ''
   say(`${scenario}: profiles`)

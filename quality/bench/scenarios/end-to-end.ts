@@ -2,13 +2,13 @@ import { availableParallelism } from 'node:os'
 import { costOf, familySecondsOf } from '../measure/cpu-time.ts'
 import { describeMemory, readMemory } from '../measure/memory.ts'
 import { readMetrics } from '../measure/service-metrics.ts'
-import type { Scenario, ScenarioContext } from '../scenario.ts'
 import { startOurs } from '../peers/ours.ts'
 import type { Worker } from '../peers/worker.ts'
 import { type Pipeline, startPipeline } from '../pipeline.ts'
 import { profile } from '../profile/profile.ts'
-import { figure, figureTable, type Target } from '../report/scenario-report.ts'
 import { linePlot } from '../report/plot.ts'
+import { figure, figureTable, type Target } from '../report/scenario-report.ts'
+import type { Scenario, ScenarioContext } from '../scenario.ts'
 
 // Measures latency from the request to the committed outcome and to the notification through the
 // unmodified services: at fixed rates, counted from when each order was due. Then finds the highest

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type ClosedLoop, startClosedLoop } from '../load/closed-loop.ts'
 import { costOf, familySecondsOf } from '../measure/cpu-time.ts'
 import { describeMemory, memoryTarget, readMemory, residentMBOf } from '../measure/memory.ts'
-import type { Scenario, ScenarioContext } from '../scenario.ts'
 import { createPipelineLag, type Reader, readerNames, startPipeline } from '../pipeline.ts'
 import { profile } from '../profile/profile.ts'
-import { figure, figureTable, type ScenarioReport } from '../report/scenario-report.ts'
 import { linePlot, type Series } from '../report/plot.ts'
+import { figure, figureTable, type ScenarioReport } from '../report/scenario-report.ts'
+import type { Scenario, ScenarioContext } from '../scenario.ts'
 
 // Load test of `POST /orders` that observes the lag of each reader until none has any.
 

@@ -5,12 +5,12 @@ import { median, ratiosByRound, spreadOf } from '../measure/statistics.ts'
 import { createBenchTopics, fillTopic } from '../orders/fill-topic.ts'
 import { connectLocalTopics, schemaIDs } from '../orders/local-topics.ts'
 import { readAllCommitted } from '../orders/read-all-committed.ts'
-import type { Scenario, ScenarioContext } from '../scenario.ts'
 import { startOurs } from '../peers/ours.ts'
 import type { Work, Worker } from '../peers/worker.ts'
 import { profile } from '../profile/profile.ts'
-import { figureTable, type Target } from '../report/scenario-report.ts'
 import { barPlot, short } from '../report/plot.ts'
+import { figureTable, type Target } from '../report/scenario-report.ts'
+import type { Scenario, ScenarioContext } from '../scenario.ts'
 
 // Consume, transform, produce in transactions: every order becomes a reservation, with Avro in and
 // out. All contestants read the same topic in separate groups and write the same bytes, which is
@@ -179,7 +179,11 @@ function profileOurs(context: ScenarioContext, run: Run, batches: readonly numbe
  * Compares the outputs of all contestants.
  * @throws Error unless keys and values are equal to ours
  */
-async function checkSameOutputs({ servers }: ScenarioContext, contestants: readonly Contestant[], run: Run): Promise<void> {
+async function checkSameOutputs(
+  { servers }: ScenarioContext,
+  contestants: readonly Contestant[],
+  run: Run
+): Promise<void> {
   const checks = contestants.map(async ({ name, worker, task }) => {
     const output = `bench-stage-check-${slug(name)}`
     await run({ worker, task, output, batch: 2_000, id: `check-${slug(name)}` })

@@ -21,7 +21,9 @@ for (const [topic, ends] of Object.entries(last)) {
   const enough = new AbortController()
   const deadline = setTimeout(() => enough.abort(), deadlineMs)
   const isComplete = () =>
-    Object.entries(ends).every(([partition, offset]) => reads[partitionKey({ topic, partition: Number(partition) })]?.includes(offset) ?? false)
+    Object.entries(ends).every(
+      ([partition, offset]) => reads[partitionKey({ topic, partition: Number(partition) })]?.includes(offset) ?? false
+    )
   let isLingering = false
   const finish = () => {
     if (!isLingering) setTimeout(() => enough.abort(), lingerMs)

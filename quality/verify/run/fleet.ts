@@ -259,9 +259,12 @@ export class Fleet {
       this.#options.note(`${instance.name} (${running.record.pid}) exited with code ${exit.code}`)
     }
     const backoff = { initialMs: shortestBackoffMs, maxMs: longestBackoffMs, jitter: 0 }
-    setTimeout(() => {
-      if (instance.current === undefined) this.#launch(instance).catch(error => this.#options.note(String(error)))
-    }, backoffMs(instance.failures + 1, backoff))
+    setTimeout(
+      () => {
+        if (instance.current === undefined) this.#launch(instance).catch(error => this.#options.note(String(error)))
+      },
+      backoffMs(instance.failures + 1, backoff)
+    )
   }
 
   async #isReadyWithin({ url, child }: Running, deadlineMs: number): Promise<boolean> {

@@ -81,7 +81,8 @@ function parameters(document: ApiDocument, { operation }: LocatedOperation, know
  * change the path.
  */
 function isSendable(location: Parameter['in']): (text: string) => boolean {
-  return text => (location === 'header' ? /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) : !/^\.{0,2}$/.test(text))
+  return text =>
+    location === 'header' ? /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) : !/^\.{0,2}$/.test(text)
 }
 
 function goodBody(document: ApiDocument, { operation }: LocatedOperation): Arbitrary<Sent | undefined> {

@@ -1,9 +1,9 @@
 import { cpuSecondsOf } from '../../measure/cpu-time.ts'
 import { type Memory, readMemory, residentMBOf } from '../../measure/memory.ts'
 import { median } from '../../measure/statistics.ts'
-import type { ScenarioContext } from '../../scenario.ts'
-import { figure, figureTable, type Target } from '../../report/scenario-report.ts'
 import { linePlot, short } from '../../report/plot.ts'
+import { figure, figureTable, type Target } from '../../report/scenario-report.ts'
+import type { ScenarioContext } from '../../scenario.ts'
 import { fillOrders, type Inventories, sizeOfTransactions, untilDone, workOf } from './inventories.ts'
 
 export interface Sample {

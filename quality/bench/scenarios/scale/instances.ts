@@ -4,9 +4,9 @@ import { checkOutcomes, type OutcomeCheck } from '../../check-outcomes.ts'
 import { costOf, familySecondsOf } from '../../measure/cpu-time.ts'
 import { residentMBOf } from '../../measure/memory.ts'
 import { lineThrough } from '../../measure/statistics.ts'
-import type { ScenarioContext } from '../../scenario.ts'
-import { figure, figureTable, type Target } from '../../report/scenario-report.ts'
 import { short } from '../../report/plot.ts'
+import { figure, figureTable, type Target } from '../../report/scenario-report.ts'
+import type { ScenarioContext } from '../../scenario.ts'
 import { fillOrders, sizeOfTransactions, untilDone, withInventories, workOf } from './inventories.ts'
 
 export interface InstancesRun {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { median } from '../../measure/statistics.ts'
-import type { ScenarioContext } from '../../scenario.ts'
 import type { LagProbe } from '../../pipeline.ts'
 import { figure, figureTable } from '../../report/scenario-report.ts'
+import type { ScenarioContext } from '../../scenario.ts'
 import type { RunningService } from '../../services.ts'
 import { fillOrders, withInventories } from './inventories.ts'
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Memory, readMemory, residentMBOf } from '../../measure/memory.ts'
 import { readMetrics } from '../../measure/service-metrics.ts'
-import type { ScenarioContext } from '../../scenario.ts'
-import { figure, figureTable } from '../../report/scenario-report.ts'
 import { short } from '../../report/plot.ts'
+import { figure, figureTable } from '../../report/scenario-report.ts'
+import type { ScenarioContext } from '../../scenario.ts'
 import { startService } from '../../services.ts'
 
 export interface Waiting {

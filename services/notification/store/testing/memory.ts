@@ -30,7 +30,9 @@ export function createMemoryDeliveryStore(nowMs: () => number = Date.now): Deliv
   const key = (...parts: readonly string[]) => JSON.stringify(parts)
   const isUnfinished = ({ status }: Row) => status === 'due' || status === 'sending'
   const unfinishedOf = (target: string, owner: string) =>
-    [...rows.values()].filter(row => row.target === target && recordKey(row.notification) === owner && isUnfinished(row))
+    [...rows.values()].filter(
+      row => row.target === target && recordKey(row.notification) === owner && isUnfinished(row)
+    )
 
   function openLane(target: string, owner: string): boolean {
     const id = key(target, owner)
