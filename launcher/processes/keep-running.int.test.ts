@@ -53,7 +53,7 @@ describe('keepRunning', () => {
     const [first] = component.processes
     first?.signal('SIGKILL')
     await reported(
-      /component ended \(SIGKILL\).*\nrestarting component in 0\.01 s \(restart 1 of 3\)\npart is running again/
+      /component ended \(SIGKILL\).*\nrestarting component in 0\.01 s \(restart 1 of 3\)\ncomponent is running again/
     )
     assert.notEqual(component.processes[0]?.pid, first?.pid)
     assert.ok(await component.isHealthy())
