@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { openCallers } from '@orderly/callers'
 import { kafkaConnection, runService } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
@@ -11,7 +10,6 @@ import { createKeyStore, pruneKeys } from './store/idempotency-keys.ts'
 import { createOrderWatch } from './store/order-watch.ts'
 import { createOrderStore } from './store/orders.ts'
 
-const databasePatienceMs = 2_000
 /** Maximum number of requests that wait for an order to change. */
 const waiterLimits = { total: 5_000, perCaller: 1_250 }
 
@@ -19,7 +17,7 @@ runService({
   name: 'order',
   config: configSchema,
   async start(context) {
-    const { config, http, logger, metrics, signal, onStop } = context
+    const { config, http, logger, metrics, onStop } = context
     const connection = kafkaConnection(config, `order-${config.INSTANCE_ID}`)
 
     // The database does not gate readiness: orders without an idempotency key do not need it.
@@ -37,10 +35,7 @@ runService({
       },
       () => {}
     )
-    const [callers] = await Promise.all([
-      openCallers({ ...context, pool: database.pool }),
-      Promise.race([database.opened, delay(databasePatienceMs, undefined, { signal, ref: false })])
-    ])
+    const [callers] = await Promise.all([openCallers({ ...context, pool: database.pool }), database.openedSoon()])
 
     await addOrderApi(http, {
       callers,

@@ -32,10 +32,13 @@ export interface Database {
    * Resolves in the state open. Rejects if the service stops first or its schemas are incompatible.
    */
   readonly opened: Promise<void>
+  /** Resolves in the state open, at the latest after `patienceMs`. Rejects like `opened`. */
+  openedSoon(): Promise<void>
   isOpen(): boolean
 }
 
 const longestPauseMs = 5_000
+const patienceMs = 2_000
 
 /** Opens the database in the background. */
 export function openDatabase({ config, logger, signal, onStop }: ServiceContext<OrderConfig>): Database {
@@ -77,6 +80,7 @@ export function openDatabase({ config, logger, signal, onStop }: ServiceContext<
   return {
     pool,
     opened,
+    openedSoon: () => Promise.race([opened, delay(patienceMs, undefined, { signal, ref: false })]),
     isOpen: () => isOpen,
     async run(statement) {
       if (!isOpen) throw new StoreUnavailableError('the database is not open yet')
