@@ -11,6 +11,7 @@ const exits = '(publisher|delivery|metrics)'
 const onlyInTests = '\\.test\\.ts$|/testing/'
 // Folders of packages/kafka, from the lowest layer to the highest.
 const kafkaLayers = [
+  'codecs',
   'cluster',
   'fetch',
   'dead-letters',
@@ -77,9 +78,9 @@ export default {
     },
     {
       name: 'no-test-code-in-production',
-      comment: 'Only tests and the verifier import fakes and fixtures.',
+      comment: 'Only tests, the verifier and the comparison of clients import fakes and fixtures.',
       severity: 'error',
-      from: { path: '\\.ts$', pathNot: [onlyInTests, '^quality/verify/'] },
+      from: { path: '\\.ts$', pathNot: [onlyInTests, '^quality/(verify|bench/clients)/'] },
       to: { path: '/testing/' }
     },
     {
@@ -122,8 +123,9 @@ export default {
       comment: 'Every import resolves to a file.',
       severity: 'error',
       from: {},
-      // Only the compiler finds the types of fastify; k6 provides its own modules.
-      to: { couldNotResolve: true, pathNot: '^(fastify/types/|k6($|/))' }
+      // Only the compiler finds the types of fastify; k6 provides its own modules; the comparison of
+      // clients installs others when it runs.
+      to: { couldNotResolve: true, pathNot: '^(fastify/types/|k6($|/)|kafkajs$|@confluentinc/)' }
     }
   ],
   options: {

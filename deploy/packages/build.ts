@@ -78,6 +78,7 @@ export async function buildPackage(
 
   const scope = process.env.PUBLISH_SCOPE ?? root.config?.publishScope ?? privateScope.slice(0, -1)
   const name = manifest.name.replace(/^@[^/]+/, scope)
+  const published = publishedManifest(folder, name, manifest, root, contains)
   for (const [from, file] of [
     [projectDirectory, 'LICENSE'],
     [workspace, 'README.md'],
@@ -85,15 +86,11 @@ export async function buildPackage(
   ] as const) {
     cpSync(join(from, file), join(target, file))
     if (file === 'LICENSE') continue
-    const text = readFileSync(join(target, file), 'utf8')
-    const [, link] = /\]\((?!https?:|#)([^)]+)\)/.exec(text) ?? []
-    if (link !== undefined)
-      throw new Error(
-        `packages/${folder}/${file} links to ${link}, which is not in the package: use a complete address`
-      )
-    writeFileSync(join(target, file), text.replaceAll(manifest.name, name))
+    const text = readFileSync(join(target, file), 'utf8').replaceAll(manifest.name, name)
+    const pages = published.repository?.url.replace(/^git\+|\.git$/g, '')
+    const base = pages && `${pages}/blob/${folder}-v${published.version}/packages/${folder}/`
+    writeFileSync(join(target, file), publishedLinks(text, base))
   }
-  const published = publishedManifest(folder, name, manifest, root, contains)
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(published, null, 2)}\n`)
   return { folder, name, version: published.version, directory: target, contains }
 }
@@ -111,7 +108,9 @@ async function compile(workspace: string, { exports = {}, publishConfig }: Manif
     rewriteRelativeImportExtensions: true,
     declaration: true,
     rootDir: workspaces,
-    outDir: dist
+    outDir: dist,
+    // Without it private workspaces count as installed packages, which the compiler does not emit.
+    paths: privateSources()
   }
   const file = join(dist, '..', 'tsconfig.json')
   const files = Object.values(exports).map(entry => join(workspace, entry))
@@ -124,6 +123,19 @@ async function compile(workspace: string, { exports = {}, publishConfig }: Manif
   } finally {
     rmSync(file)
   }
+}
+
+/** Returns the source file of each import of a private workspace. */
+function privateSources(): Record<string, string[]> {
+  const folders = readdirSync(workspaces).filter(folder => existsSync(join(workspaces, folder, 'package.json')))
+  return Object.fromEntries(
+    folders.flatMap(folder =>
+      Object.entries(readManifest(join(workspaces, folder, 'package.json')).exports ?? {}).map(([entry, file]) => [
+        posix.join(privateScope, folder, entry),
+        [join(workspaces, folder, file)]
+      ])
+    )
+  )
 }
 
 /**
@@ -140,8 +152,8 @@ function rewriteImports(dist: string, file: string): void {
         const [folder = '', ...entry] = specifier.slice(privateScope.length).split('/')
         const { exports = {} } = readManifest(join(workspaces, folder, 'package.json'))
         const source = exports[['.', ...entry].join('/')]
-        if (source === undefined)
-          throw new Error(`dist/${file} imports ${specifier}, which is not an entry of a workspace`)
+        if (source === undefined || !existsSync(join(dist, folder, source.replace(/\.ts$/, '.js'))))
+          throw new Error(`dist/${file} imports ${specifier}, which is not an entry of a compiled workspace`)
         const to = posix.relative(dirname(file), posix.join(folder, source))
         return `${before}${quote}${to.startsWith('.') ? to : `./${to}`}${quote}`.replace(/\.ts(['"])$/, '.js$1')
       }
@@ -149,6 +161,26 @@ function rewriteImports(dist: string, file: string): void {
     }
   )
   if (replaced !== text) writeFileSync(path, replaced)
+}
+
+/**
+ * Returns a page with complete addresses instead of relative links outside of fenced code, because
+ * what they lead to is only in the repository. If its address is unknown, as in a local build, only
+ * the text of the links remains.
+ * @param base address of the folder that contains the page
+ */
+export function publishedLinks(page: string, base: string | undefined): string {
+  const link = /\[([^\]]+)\]\((?!https?:|#)([^)\s]+)\)/g
+  return page
+    .split(/(^ *```[\s\S]*?^ *```)/m)
+    .map((part, index) =>
+      index % 2 === 1
+        ? part
+        : part.replace(link, (_whole, text: string, path: string) =>
+            base === undefined ? text : `[${text}](${new URL(path, base)})`
+          )
+    )
+    .join('')
 }
 
 function publishedManifest(

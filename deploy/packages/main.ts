@@ -6,9 +6,9 @@
  * the API reports. `npm run build:packages` runs it with `--pack`.
  */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type CommandSpec, formatRows, readArguments } from '@orderly/command-line'
 import { orderlyDirectory, projectDirectory } from '@orderly/launcher'
@@ -49,8 +49,10 @@ export async function pack(built: BuiltPackage, directory = packages): Promise<r
 function compareReport(built: BuiltPackage, isWritten: boolean): string[] {
   const file = join(projectDirectory, 'packages', built.folder, 'generated', 'api-report.txt')
   const report = apiReport(built)
-  if (isWritten) writeFileSync(file, report)
-  else if (readFileSync(file, 'utf8') !== report)
+  if (isWritten) {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, report)
+  } else if (readFileSync(file, 'utf8') !== report)
     return [
       `packages/${built.folder}/generated/api-report.txt does not match the public declarations: run \`npm run generate\`, and add what changed for users to packages/${built.folder}/CHANGELOG.md`
     ]

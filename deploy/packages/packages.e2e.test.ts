@@ -8,21 +8,15 @@ import { after, before, describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { chooseJava, findJavas, freePorts, loopback, orderlyDirectory, projectDirectory } from '@orderly/launcher'
 import { pythonOrSkip, startLauncher } from '@orderly/launcher/testing'
+import { dryPublish, projectWith, temporaryFolder } from '../testing/install-package.ts'
 import { installNode, olderNodes } from '../testing/node-versions.ts'
 import { type BuiltPackage, buildPackage } from './build.ts'
 import { lintPackage } from './lint.ts'
-import { npm, pack } from './main.ts'
+import { pack } from './main.ts'
 
 const run = promisify(execFile)
 const readme = readFileSync(join(projectDirectory, 'packages', 'client', 'README.md'), 'utf8')
 const [quickStart = '', receiver = ''] = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code)
-
-/** Creates a folder outside of the repository. */
-function temporaryFolder(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'orderly-package-'))
-  t.after(() => rmSync(directory, { recursive: true, force: true }))
-  return directory
-}
 
 describe('the packed client', () => {
   const directory = mkdtempSync(join(tmpdir(), 'orderly-package-'))
@@ -36,20 +30,10 @@ describe('the packed client', () => {
     tarball = join(directory, file)
   })
 
-  /** Creates a project that has the client installed, without a network. */
-  async function projectWithClient(t: TestContext): Promise<string> {
-    const directory = temporaryFolder(t)
-    writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-    await npm(directory, 'install', '--offline', '--no-audit', '--no-fund', tarball)
-    return directory
-  }
+  const projectWithClient = (t: TestContext) => projectWith(t, tarball)
 
   test('npm publish accepts it without a warning', async () => {
-    // The registry cannot be reached, so nothing can be published.
-    const { stderr } = await npm(built.directory, 'publish', '--dry-run', '--offline', '--registry=http://127.0.0.1:9')
-    assert.doesNotMatch(stderr.replace(/^npm warn publish .* logged in .*$/m, ''), /npm (warn|error)/)
-    assert.match(stderr, /dist\/client\/index\.js/)
-    assert.doesNotMatch(stderr, /\.test\.|(?<!\.d)\.ts$/m)
+    assert.match(await dryPublish(built), /dist\/client\/index\.js/)
   })
 
   test('a strict TypeScript project compiles its README, with the types of browsers or of Node', async t => {

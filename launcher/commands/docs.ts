@@ -1,6 +1,7 @@
 /**
- * `npm run docs`: builds the documentation site into `.orderly/site`, and with `--serve` serves it
- * on loopback. Installs the packages of the site first if its lock file has changed.
+ * `npm run docs`: builds the documentation site into `.orderly/site`, with the API references of the
+ * npm packages by TypeDoc, and with `--serve` serves it on loopback. Installs the packages of the
+ * site first if its lock file has changed.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -46,16 +47,32 @@ await runCommand(spec, async ({ options, signal }) => {
   }
   copyPages(projectDirectory, listPages(), join(siteDirectory, 'pages'))
   const vitepress = join(modules, 'vitepress', 'bin', 'vitepress.js')
-  const code = await run(process.execPath, [vitepress, 'build', siteDirectory])
+  const site = join(orderlyDirectory, 'site')
+  const build = (...args: readonly string[]) => run(process.execPath, args)
+  // VitePress empties the folder of the site first.
+  let code = await build(vitepress, 'build', siteDirectory)
+  for (const name of ['kafka', 'client'])
+    if (code === 0) code = await build(join(modules, 'typedoc', 'bin', 'typedoc'), ...apiArguments(name, site))
   if (code !== 0 || !options.flag('serve')) return code
   // The server of VitePress listens on all addresses.
   const vite = join(modules, 'vite', 'bin', 'vite.js')
-  const site = join(orderlyDirectory, 'site')
   return run(process.execPath, [
     ...[vite, 'preview', '--outDir', site, '--host', loopback],
     ...['--port', String(port), '--strictPort']
   ])
 })
+
+/** Returns the arguments of TypeDoc for the API reference of a published package. */
+function apiArguments(name: string, site: string): string[] {
+  const workspace = join(projectDirectory, 'packages', name)
+  const manifest = JSON.parse(readFileSync(join(workspace, 'package.json'), 'utf8'))
+  const entries = Object.values<string>(manifest.exports).map(file => join(workspace, file))
+  const tsconfig = join(orderlyDirectory, `typedoc-${name}.json`)
+  const content = { extends: join(projectDirectory, 'tsconfig.json'), files: entries, include: [] }
+  writeFileSync(tsconfig, JSON.stringify(content))
+  const flags = ['--readme', 'none', '--disableSources', '--logLevel', 'Warn']
+  return [...entries, '--tsconfig', tsconfig, '--name', manifest.name, '--out', join(site, 'api', name), ...flags]
+}
 
 /** Returns the Markdown files that Git tracks or does not ignore. */
 function listPages(): string[] {

@@ -11,6 +11,8 @@ import { findErrorBy, protocolErrors, protocolErrorsCodesById, type ResponseErro
  * - `RECORD_TOO_LARGE`, `BATCH_TOO_LARGE`: above the limits of memory
  *   (fetch/read-limits.ts)
  * - `BATCH_CORRUPT`: the bytes of a batch differ from those that its producer wrote
+ * - `INVALID_OPTION`: an option has an unusable value; the message names it
+ * - `UNREADABLE`, `UNWRITABLE`: errors of the built-in codecs
  * - `UNEXPECTED`: none of these; a bug in a program
  * - `REBALANCED`: the partitions were reassigned while a batch was in flight
  */

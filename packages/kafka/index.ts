@@ -7,6 +7,9 @@ export {
   growTopic,
   type TopicToCreate
 } from './cluster/admin.ts'
+export { type AvroCodecOptions, type AvroType, avroCodec } from './codecs/avro-codec.ts'
+export { bytesCodec, type JSONCodecOptions, jsonCodec, stringCodec } from './codecs/plain-codecs.ts'
+export { UnreadableError } from './codecs/unreadable-error.ts'
 export type { KafkaConnection } from './connection.ts'
 export type { CommittedOffset } from './consumer-group/committed-offsets.ts'
 export type { InputOffset } from './consumer-group/offset-entry.ts'
@@ -14,11 +17,12 @@ export type { WaitingDeadLetters } from './dead-letter-replay/counts.ts'
 export {
   type DeadLetter,
   type DeadLetterBatch,
+  type DeadLetterPosition,
   deadLetterHeader,
   parseDeadLetter,
   type ReducedDeadLetter
 } from './dead-letter-replay/dead-letter.ts'
-export type { DeadLetterKey, ReleaseAnswer } from './dead-letter-replay/dead-letter-index.ts'
+export type { DeadLetterKey, InFlight, ReleaseAnswer } from './dead-letter-replay/dead-letter-index.ts'
 export {
   type DeadLetterOperation,
   executeOnDeadLetters,
@@ -39,19 +43,26 @@ export {
   planDrop,
   planReplay
 } from './dead-letter-replay/plan.ts'
-export { createTopicReader, type TopicReader } from './dead-letter-replay/reader.ts'
+export { createTopicReader, type TopicReader, type TopicReaderOptions } from './dead-letter-replay/reader.ts'
 export { deadLetterTopicConfig, keepsEverything } from './dead-letter-replay/topic-config.ts'
-export { releaseHeader, replayHeader } from './dead-letters/headers.ts'
+export { type OwnHeaders, releaseHeader, replayHeader } from './dead-letters/headers.ts'
 export { deadLetterTopic, isDeadLetterTopic } from './dead-letters/topics.ts'
 export { KafkaError } from './errors.ts'
 export { type StageFailpoint, stageChannelName, stageFailpoints } from './failpoints.ts'
-export type { FetchedRecord } from './fetch/fetched-record.ts'
-export type { PartitionProgress } from './fetch/partition-state.ts'
+export type { FetchPace } from './fetch/fetch-rounds.ts'
+export type { FetchedHeaders } from './fetch/fetched-headers.ts'
+export type { FetchedRecord, UnreadRecords } from './fetch/fetched-record.ts'
+export type { PartitionPosition, PartitionProgress } from './fetch/partition-state.ts'
 export type { ReadLimits } from './fetch/read-limits.ts'
 export type { GroupDescription, GroupMemberDescription } from './inspect/groups.ts'
-export { findHangingTransactions, type HangingTransaction } from './inspect/hanging-transactions.ts'
+export {
+  findHangingTransactions,
+  type HangingTransaction,
+  type ObservedTransactions
+} from './inspect/hanging-transactions.ts'
 export { createInspector, type KafkaInspector } from './inspect/inspector.ts'
 export type { PartitionLag } from './inspect/lag.ts'
+export type { QuorumDescription } from './inspect/quorum.ts'
 export { type OffsetRange, readRanges } from './inspect/read-ranges.ts'
 export type { PartitionDescription, TopicConfig, TopicDescription } from './inspect/topics.ts'
 export type { HeldPartition, OpenTransaction, PartitionHolder } from './inspect/transactions.ts'

@@ -38,6 +38,9 @@ export default defineConfig({
       { text: 'Tutorial', link: '/tutorial/your-own-event' },
       { text: 'Documentation', link: '/documentation' },
       { text: 'Architecture', link: '/explanation/architecture' },
+      // Written by TypeDoc after the build.
+      { text: 'Kafka library', link: '/api/kafka/index.html', target: '_self' },
+      { text: 'Client', link: '/api/client/index.html', target: '_self' },
       { text: 'Changes', link: '/CHANGELOG' }
     ],
     sidebar: ['Tutorial', 'Guides', 'Reference', 'Explanation'].map(groupOf)
