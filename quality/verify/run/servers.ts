@@ -8,10 +8,13 @@ import {
   findJavas,
   freePort,
   freePorts,
+  javaWith,
   type KafkaOptions,
+  kafkaJars,
   loopback,
   type PostgresOptions,
   prepareDatabase,
+  registryJars,
   restartKafkaNode,
   type SupervisedProcess,
   startKafka,
@@ -57,7 +60,7 @@ const partitions = 4
 const restartDeadlineMs = 45_000
 
 export async function startSharedServers({ supervisor, directories }: ServersOptions): Promise<SharedServers> {
-  const java = chooseJava(findJavas())
+  const java = await javaWith([kafkaJars, registryJars], supervisor, text => process.stderr.write(`${text}\n`))
   const ports = await freePorts(['postgres', 'registry'])
   const postgres = {
     supervisor,
