@@ -12,7 +12,9 @@ import { createThrowAwayRun } from '../throw-away-run.ts'
 import { type CommandContext, runCommand } from './command.ts'
 
 const kinds = ['unit', 'int', 'e2e'] as const
-type Kind = (typeof kinds)[number] | 'kubernetes'
+/** Kinds that need programs which must be built, or an earlier release. They run only if named. */
+const separateKinds = ['kubernetes', 'tracing', 'upgrade'] as const
+type Kind = (typeof kinds)[number] | (typeof separateKinds)[number]
 
 /**
  * Number of concurrent test processes, one per file. Integration tests share one set of servers;
@@ -20,7 +22,13 @@ type Kind = (typeof kinds)[number] | 'kubernetes'
  * processes than CPUs run concurrently. Tests with strict time limits (`.alone` in their name) run
  * alone, at the end.
  */
-const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = { int: 3, e2e: 2, kubernetes: 1 }
+const processesAtOnce: Readonly<Record<Exclude<Kind, 'unit'>, number>> = {
+  int: 3,
+  e2e: 2,
+  kubernetes: 1,
+  tracing: 1,
+  upgrade: 1
+}
 
 const isAlone = (file: string) => file.endsWith('.alone.e2e.test.ts')
 
@@ -34,21 +42,22 @@ const spec: CommandSpec = {
     'npm run test:unit -- services/order',
     "npm run test:int -- packages/kafka/stage --name 'replay'",
     'npm run test:e2e -- launcher/commands/demo',
-    'npm run test:kubernetes'
+    ...separateKinds.map(kind => `npm run test:${kind}`)
   ],
   options: {
     name: { type: 'string', placeholder: 'PATTERN', description: 'runs only tests whose title matches' },
     'keep-logs': { type: 'boolean', description: 'keeps the logs of the servers of integration tests' }
   },
-  notes: `The first word is the kind: check, unit, int, e2e or kubernetes. Each further word is a part of the path of test
-files. Without a kind all run except kubernetes, which needs programs of npm run build:kubernetes.`
+  notes: `The first word is the kind: check, unit, int, e2e, ${separateKinds.join(', ')}. Each further word is a part of the
+path of test files. Without a kind all run except ${separateKinds.join(', ')}, which need programs of
+npm run build:kubernetes or build:jaeger, or an earlier release.`
 }
 
 await runCommand(spec, async context => {
   const [first, ...patterns] = context.positionals
-  if (first !== undefined && ![...kinds, 'check', 'kubernetes'].includes(first)) {
+  if (first !== undefined && ![...kinds, ...separateKinds, 'check'].includes(first)) {
     throw new UsageError(
-      `Unknown kind of tests "${first}": use check, unit, int, e2e or kubernetes, or no argument for all.`
+      `Unknown kind of tests "${first}": use check, ${kinds.join(', ')}, ${separateKinds.join(' or ')}, or no argument for all.`
     )
   }
   const results: boolean[] = []
@@ -56,7 +65,7 @@ await runCommand(spec, async context => {
     results.push(await run(context.supervise(orderlyDirectory), ['launcher/commands/check.ts']))
   }
   const chosen: readonly Kind[] =
-    first === 'kubernetes' ? ['kubernetes'] : kinds.filter(kind => first === undefined || first === kind)
+    first === undefined ? kinds : [...kinds, ...separateKinds].filter(kind => kind === first)
   for (const kind of chosen) {
     if (context.signal.aborted) break
     results.push(await runKind(kind, patterns, context))

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createOrderClient } from '@orderly/client'
 import type { ChangeRequestBody } from '../history/history.ts'
 import { type ChangePlan, nextID } from '../plan/load.ts'
-import { reasonOf } from './reason-of.ts'
+import { reasonOf, reasonOfStatus } from './reason-of.ts'
 
 /** The order to cancel or confirm. */
 export interface RequestedOrder {
@@ -47,7 +47,7 @@ async function ask(url: string | undefined, path: string, id: string): Promise<C
     if (status === 202) return { kind: 'asked' }
     if (status === 200) return { kind: 'fulfilled' }
     if (status === 409 && !headers.has('retry-after')) return { kind: 'refused', code: JSON.parse(body).code }
-    return { kind: 'unknown', reason: `status ${status}` }
+    return { kind: 'unknown', reason: reasonOfStatus(status, headers) }
   } catch (error) {
     return { kind: 'unknown', reason: reasonOf(error) }
   }

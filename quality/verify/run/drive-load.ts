@@ -3,7 +3,7 @@ import { createOrderClient } from '@orderly/client'
 import type { ChangeRequestBody, OrderRequest } from '../history/history.ts'
 import { bodyOf, nextAttempt, type RequestPlan } from '../plan/load.ts'
 import { requestChangeUntilKnown } from './drive-change-requests.ts'
-import { reasonOf } from './reason-of.ts'
+import { reasonOf, reasonOfStatus } from './reason-of.ts'
 
 export interface LoadDriver {
   /** Stops placing orders; resolves when all requests are answered or have no attempts left. */
@@ -75,7 +75,7 @@ async function ask(plan: RequestPlan, endpoints: readonly string[]): Promise<Ord
   try {
     // A raw request, because attempts are recorded one by one and some bodies are invalid on
     // purpose.
-    const { status, body } = await createOrderClient({ baseURL: url }).rawRequest({
+    const { status, headers, body } = await createOrderClient({ baseURL: url }).rawRequest({
       method: 'POST',
       path: '/orders',
       headers: {
@@ -88,7 +88,7 @@ async function ask(plan: RequestPlan, endpoints: readonly string[]): Promise<Ord
     if (status === 202) return { kind: 'ok', orderID: JSON.parse(body).orderID }
     if (status === 409) return { kind: 'unknown', reason: 'another attempt is in flight' }
     if (status >= 400 && status < 500) return { kind: 'failed', status }
-    return { kind: 'unknown', reason: `status ${status}` }
+    return { kind: 'unknown', reason: reasonOfStatus(status, headers) }
   } catch (error) {
     return { kind: 'unknown', reason: reasonOf(error) }
   }

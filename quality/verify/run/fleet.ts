@@ -1,5 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   freePort,
   loopback,
@@ -23,6 +24,8 @@ export interface FleetOptions {
   readonly ownEnv: (service: ServiceName, instance: string) => NodeJS.ProcessEnv
   /** Name of the mutant that is planted in the services. */
   readonly mutant?: string | undefined
+  /** Root of the code that instances start with; the working tree by default. */
+  readonly directory?: string | undefined
   readonly note: (text: string) => void
 }
 
@@ -36,7 +39,11 @@ export interface Running {
 interface Instance {
   readonly service: ServiceName
   readonly name: string
+  /** Root of the code of its next process. */
+  directory: string
   isWanted: boolean
+  /** True while clients must send it no more requests. */
+  isDraining: boolean
   current: Running | undefined
   count: number
   failures: number
@@ -46,6 +53,8 @@ const shortestBackoffMs = 100
 const longestBackoffMs = 2_000
 /** Uptime after which a process counts as started and is restarted without a longer backoff. */
 const startedWellMs = 8_000
+/** Time in which a process still accepts requests before it stops, as `preStop` on Kubernetes. */
+const drainMs = 5_000
 
 /**
  * The running services, with a supervisor as in production: it runs a given number of instances of
@@ -69,9 +78,9 @@ export class Fleet {
     return this.#incarnations.map(({ record, journal, child }) => ({ record, journal, logFile: child.logFile }))
   }
 
-  /** Returns the base URLs of the running processes of a service. */
+  /** Returns the base URLs of the running processes of a service that accept requests. */
   urlsOf(service: string): string[] {
-    const own = [...this.#instances.values()].filter(instance => instance.service === service)
+    const own = [...this.#instances.values()].filter(instance => instance.service === service && !instance.isDraining)
     return own.flatMap(({ current }) => (current?.child.isRunning() ? [current.url] : []))
   }
 
@@ -80,7 +89,9 @@ export class Fleet {
     const instance = this.#instances.get(name) ?? {
       service,
       name,
+      directory: this.#options.directory ?? projectDirectory,
       isWanted: true,
+      isDraining: false,
       current: undefined,
       count: 0,
       failures: 0
@@ -111,6 +122,27 @@ export class Fleet {
     if (instance === undefined) return
     instance.isWanted = false
     await instance.current?.child.stop()
+  }
+
+  /**
+   * Replaces the process of an instance by one with other code, as a rolling update does: clients
+   * leave it, it stops gracefully, and clients return when the new process is ready.
+   * @param directory root of the code
+   */
+  async update(name: string, directory: string, readyDeadlineMs: number): Promise<void> {
+    const instance = this.#instances.get(name)
+    if (instance === undefined) throw new Error(`unknown instance "${name}"`)
+    instance.isDraining = true
+    // The load has no requests to the other services.
+    if (instance.service === 'order') await delay(drainMs)
+    await this.remove(name)
+    instance.directory = directory
+    instance.isWanted = true
+    await this.#launch(instance)
+    const { current } = instance
+    if (current === undefined || !(await this.#isReadyWithin(current, readyDeadlineMs)))
+      throw new Error(`${name} is not ready after its update; see its log: ${current?.child.logFile}`)
+    instance.isDraining = false
   }
 
   /**
@@ -212,7 +244,7 @@ export class Fleet {
 
   async #launch(instance: Instance): Promise<void> {
     const { supervisor, journals, label, env, ownEnv, mutant } = this.#options
-    const { service, name } = instance
+    const { service, name, directory } = instance
     const port = await freePort()
     if (this.#stopped || !instance.isWanted || instance.current?.child.isRunning()) return
     const fullName = `${label}${name}.${++instance.count}`
@@ -224,8 +256,8 @@ export class Fleet {
       name: fullName,
       tier: 'service',
       command: process.execPath,
-      args: [mainFile(service)],
-      cwd: projectDirectory,
+      args: [mainFile(service, directory)],
+      cwd: directory,
       env: {
         ...env,
         ...ownEnv(service, name),

@@ -29,6 +29,10 @@ export interface RunOptions {
   readonly services?: readonly string[] | undefined
   readonly points?: readonly string[] | undefined
   readonly mutant?: string | undefined
+  /** Root of the code that the services start with; the working tree by default. */
+  readonly directory?: string
+  /** Disturbs the services under load; replaces the planned faults. */
+  readonly disturb?: (fleet: Fleet) => Promise<void>
   /** Prefix of log file names. */
   readonly label?: string
 }
@@ -75,6 +79,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
       ...(servers.hasConnect && mixVersions(instance))
     }),
     mutant: options.mutant,
+    directory: options.directory,
     note
   })
   try {
@@ -86,17 +91,13 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     const injector = createInjector({ fleet, servers, producer, note })
     const recoveries: Recovery[] = []
     const load = driveLoad(planLoad(seed, { requestsPerSecond }), () => fleet.urlsOf('order'))
-    note(`load and faults for ${durationMs / 1_000} s`)
+    note(options.disturb === undefined ? `load and faults for ${durationMs / 1_000} s` : 'load')
 
-    // If recovery takes longer than planned, all later faults are delayed by the difference.
-    let lateMs = 0
-    for (const plan of planFaults({ seed, durationMs, topology, ...planLimits(options) })) {
-      await delay(Math.max(0, startedAtMs + plan.atMs + lateMs - Date.now()), undefined, { signal })
-      if (plan.kind === 'heal') recoveries.push(await recover())
-      else injector.inject(plan)
-      lateMs = Math.max(lateMs, Date.now() - startedAtMs - plan.atMs)
-    }
-    await delay(Math.max(0, startedAtMs + durationMs + lateMs - Date.now()), undefined, { signal })
+    const disturbed = options.disturb === undefined ? injectPlannedFaults() : options.disturb(fleet)
+    await disturbed.catch(error => {
+      void load.stop()
+      throw error
+    })
     const stopping = load.stop()
     recoveries.push(await recover())
     const { requests, changeRequests } = await stopping
@@ -107,6 +108,18 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     await measureRecovery(log, machine, [], signal)
     for (const isDone of [allNotified, allRatesPublished]) {
       await isDone(servers.databaseURL, signal).catch(error => note(error.message))
+    }
+
+    async function injectPlannedFaults(): Promise<void> {
+      // If recovery takes longer than planned, all later faults are delayed by the difference.
+      let lateMs = 0
+      for (const plan of planFaults({ seed, durationMs, topology, ...planLimits(options) })) {
+        await delay(Math.max(0, startedAtMs + plan.atMs + lateMs - Date.now()), undefined, { signal })
+        if (plan.kind === 'heal') recoveries.push(await recover())
+        else injector.inject(plan)
+        lateMs = Math.max(lateMs, Date.now() - startedAtMs - plan.atMs)
+      }
+      await delay(Math.max(0, startedAtMs + durationMs + lateMs - Date.now()), undefined, { signal })
     }
 
     async function recover(): Promise<Recovery> {
