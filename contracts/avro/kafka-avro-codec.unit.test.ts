@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { avroCodec } from '@orderly/kafka'
-import { Type } from 'avsc'
+import avro, { type Type } from 'avsc'
 
 /**
  * `avroCodec` of the package kafka, which does not import avsc, with the real types of avsc.
@@ -11,8 +11,8 @@ interface Order {
   readonly total: number
 }
 
-const first = Type.forSchema({ type: 'record', name: 'Order', fields: [{ name: 'id', type: 'string' }] })
-const second = Type.forSchema({
+const first = avro.Type.forSchema({ type: 'record', name: 'Order', fields: [{ name: 'id', type: 'string' }] })
+const second = avro.Type.forSchema({
   type: 'record',
   name: 'Order',
   fields: [
@@ -20,7 +20,7 @@ const second = Type.forSchema({
     { name: 'total', type: 'int', default: 0 }
   ]
 })
-const other = Type.forSchema({ type: 'record', name: 'Other', fields: [{ name: 'x', type: 'double' }] })
+const other = avro.Type.forSchema({ type: 'record', name: 'Other', fields: [{ name: 'x', type: 'double' }] })
 
 function codecWith(registry: Readonly<Record<number, Type>>, schemaID?: number) {
   const loaded: number[] = []
