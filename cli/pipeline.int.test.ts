@@ -178,15 +178,15 @@ test('command line with real services', async t => {
     await place(waiting)
     const { isHealthy, findings } = await ask<Findings>('doctor')
     assert.equal(isHealthy, false)
-    const found = findings.find(({ about }) => about === 'group inventory')
+    const found = findings.find(({ about }) => about === 'group orders-created')
     assert.match(found?.what ?? '', /has no members, and 1 pending record/)
-    assert.match((await tool('doctor', waiting.orderID)).stdout, /^PROBLEM .*group inventory/m)
+    assert.match((await tool('doctor', waiting.orderID)).stdout, /^PROBLEM .*group orders-created/m)
     assert.match(
       (await tool('doctor', waiting.orderID)).stdout,
       /order \S+: has been pending in orders\.created\/\d at \d+ /
     )
-    const lag = await tool('lag', 'inventory')
-    assert.match(lag.stdout, /inventory: Empty, 0 members, lag of 1 record/)
+    const lag = await tool('lag', 'orders-created')
+    assert.match(lag.stdout, /orders-created: Empty, 0 members, lag of 1 record/)
     const topics = await tool('topics')
     assert.match(topics.stdout, /orders\.created\.dlq +4 +1 +\d+ +delete +for ever +ok/)
     assert.equal((await tool('topics', 'orders.created')).code, 0)

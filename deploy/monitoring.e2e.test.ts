@@ -88,7 +88,7 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
     assert.deepEqual(chain, steps)
     const sent = own().find(({ name }) => name === 'send orders.created')
     const isOfBatch = ({ links = [] }: ReceivedSpan) => links.some(({ spanId }) => spanId === sent?.spanId)
-    await waitUntil(() => traces.items.some(span => span.name === 'process inventory' && isOfBatch(span)), {
+    await waitUntil(() => traces.items.some(span => span.name === 'process orders-created' && isOfBatch(span)), {
       what: 'a batch that links to the order',
       deadlineMs: 10_000
     })
@@ -178,7 +178,7 @@ test('a monitored stack has complete traces, data in every panel, and alerts whe
       alerts.items.find(
         ({ labels }) =>
           labels.alertname === 'OrderlyConsumerLagHigh' &&
-          labels.group === 'inventory' &&
+          labels.group === 'orders-created' &&
           labels.topic === 'orders.created'
       )
     // Alertmanager sends each alert in a separate group. A group that was notified a moment ago

@@ -23,7 +23,7 @@ const expected = [
 
 /** Span of a batch, with the span that sent the order's record to it. */
 const batches = [
-  ['inventory', 'process inventory', 'order: send orders.created'],
+  ['inventory', 'process orders-created', 'order: send orders.created'],
   ['notification', 'process notifications', 'inventory: send inventory.reserved'],
   ['aggregator', 'process order-rate', 'order: send orders.created']
 ] as const

@@ -27,7 +27,7 @@ const well: Facts = {
 }
 const member = { memberID: 'm', instanceID: 'inventory-1', clientID: 'inventory', host: '127.0.0.1', partitions: [] }
 const lag: PartitionLag = {
-  groupID: 'inventory',
+  groupID: 'orders-created',
   topic: 'orders.created',
   partition: 3,
   committedOffset: 10n,
@@ -38,7 +38,7 @@ const lag: PartitionLag = {
   waitingSinceMs: nowMs - 90_000,
   member
 }
-const group = { groupID: 'inventory', state: 'Stable', members: [member], lag: [lag] }
+const group = { groupID: 'orders-created', state: 'Stable', members: [member], lag: [lag] }
 const partition = { partition: 0, leaderID: 1, replicaIDs: [1, 2], inSyncReplicaIDs: [1, 2] }
 const configs = (more: Readonly<Record<string, string>> = {}) =>
   new Map(Object.entries({ 'min.insync.replicas': '1', ...topicConfig('orders.created'), ...more }))
@@ -61,14 +61,14 @@ test('a healthy pipeline has no findings', () => {
 
 test('incidents are reported by group, kind and topic, with the command that repairs them', () => {
   const incident = {
-    ...{ name: 'inventory-1', groupID: 'inventory', kind: 'offsets_missing' as const, topic: 'orders.created' },
+    ...{ name: 'inventory-1', groupID: 'orders-created', kind: 'offsets_missing' as const, topic: 'orders.created' },
     ...{ partition: 0, fromOffset: 3, toOffset: 9, detectedAt: new Date(nowMs - 90_000) }
   }
   const both: Facts['incidents'] = [incident, { ...incident, name: 'inventory-2', partition: 1 }]
   assert.deepEqual(find({ incidents: both }), [
-    'problem group inventory: the group has lost its offsets, and its stage does not start: orders.created, 2 partitions ' +
-      '(0 from 3 to 9, 1 from 3 to 9), 1m 30s ago. npm run orderly -- positions resolve inventory; ' +
-      'then npm run orderly -- positions acknowledge --group inventory'
+    'problem group orders-created: the group has lost its offsets, and its stage does not start: orders.created, 2 partitions ' +
+      '(0 from 3 to 9, 1 from 3 to 9), 1m 30s ago. npm run orderly -- positions resolve orders-created; ' +
+      'then npm run orderly -- positions acknowledge --group orders-created'
   ])
   const recreated = { ...incident, kind: 'topic_recreated', fromOffset: null, toOffset: null } as const
   assert.match(
@@ -162,11 +162,11 @@ const cases: [Partial<Facts>, RegExp][] = [
   [{ settingsFailure: 'not authorized' }, /^hint kafka: the settings of brokers cannot be read: not authorized/],
   [
     { groups: [{ ...group, lag: [{ ...lag, waitingSinceMs: undefined, lagRecords: 0, beginningOffset: 12n }] }] },
-    /^problem group inventory: the records 10 to 12 of orders\.created\/3 were removed/
+    /^problem group orders-created: the records 10 to 12 of orders\.created\/3 were removed/
   ],
-  [{ groups: [{ ...group, members: [] }] }, /^problem group inventory: has no members, and 5 pending records/],
-  [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group inventory: has no members\./],
-  [{ groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] }, /^hint group inventory: is PreparingRebalance/],
+  [{ groups: [{ ...group, members: [] }] }, /^problem group orders-created: has no members, and 5 pending records/],
+  [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group orders-created: has no members\./],
+  [{ groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] }, /^hint group orders-created: is PreparingRebalance/],
   [
     { groups: [group] },
     /orders\.created\/3 has not advanced for 1m 30s: 5 pending records\. check the log of inventory-1/
@@ -197,7 +197,7 @@ const transaction = {
   partitions: [{ topic: 'orders.created', partition: 3, firstOffset: 40n }]
 }
 const incident = {
-  ...{ name: 'inventory-1', groupID: 'inventory', topic: 'orders.created', partition: 0 },
+  ...{ name: 'inventory-1', groupID: 'orders-created', topic: 'orders.created', partition: 0 },
   ...{ fromOffset: 3, toOffset: 9, detectedAt: new Date(nowMs - 90_000) }
 }
 const connector = { name: 'audit', state: 'RUNNING', tasks: [{ id: 0, state: 'RUNNING' }] }
@@ -256,7 +256,7 @@ test('a record that is unread for half of its retention is reported before it is
   const about = (ageMs: number, config = configs()) =>
     find({ topics: [{ ...topic, configs: config }], groups: waiting(ageMs) }).filter(each => each.includes('oldest'))
   assert.deepEqual(about(14 * day), [])
-  assert.match(about(16 * day)[0] ?? '', /^problem group inventory: .* is 16d old and will be removed in 14d\. raise/)
+  assert.match(about(16 * day)[0] ?? '', /^problem group orders-created: .* is 16d old and will be removed in 14d\. raise/)
   assert.match(about(31 * day)[0] ?? '', /at any moment/)
   assert.deepEqual(about(31 * day, configs({ 'retention.ms': '-1' })), [])
 })

@@ -16,7 +16,7 @@ export interface OrderTraces {
 }
 
 /** Consumer groups of the stages that decide orders and that notify users. */
-const decidingGroup = 'inventory'
+const decidingGroup = 'orders-created'
 const notifyingGroup = 'notifications'
 
 /** Returns why an order makes no progress; empty if it has everything that it can have now. */

@@ -15,11 +15,11 @@ const facts: Facts = {
   ...{ connect: { kind: 'absent' }, alerts: { kind: 'absent' } }
 }
 const lag = {
-  ...{ groupID: 'inventory', topic: 'orders.created', partition: 1, beginningOffset: 0n },
+  ...{ groupID: 'orders-created', topic: 'orders.created', partition: 1, beginningOffset: 0n },
   ...{ stableOffset: 9n, endOffset: 9n, lagRecords: 0, waitingSinceMs: undefined, member: undefined }
 }
 const groupAt = (committedOffset: bigint) => [
-  { groupID: 'inventory', state: 'Stable', members: [], lag: [{ ...lag, committedOffset }] }
+  { groupID: 'orders-created', state: 'Stable', members: [], lag: [{ ...lag, committedOffset }] }
 ]
 /** Record at offset 7 of orders.created/1. */
 const created = foundRecord('orders.created', 'OrderCreated', nowMs - 60_000)
@@ -71,7 +71,7 @@ test('an outcome that the notification service has not read is reported until it
 test('an accepted order whose record is gone is distinguished from an unknown order', () => {
   const status = { accepted_at: new Date(nowMs), outcome: null, created_partition: 1, created_offset: 7 }
   const skipped = {
-    ...{ name: 'inventory-1', groupID: 'inventory', kind: 'offsets_skipped', topic: 'orders.created' },
+    ...{ name: 'inventory-1', groupID: 'orders-created', kind: 'offsets_skipped', topic: 'orders.created' },
     ...{ partition: 1, fromOffset: 5, toOffset: 8, detectedAt: new Date(nowMs) }
   }
   const gone = /^problem order 1: is accepted, has no outcome, .* not in orders\.created\/1 at 7 any more: /
@@ -98,7 +98,7 @@ test('the cause that blocks an order is reported with a remedy', () => {
     [find([], { key: { attempt: 2 } }), /has an idempotency key \(attempt 2\).*not completed\. .*the same key/],
     [find([created], {}, { groups: groupAt(5n) }), /^problem .*orders\.created\/1 at 7 for 1m; preceded by 2 records/],
     [find([created], {}, { groups: groupAt(7n), nowMs: nowMs - 59_000 }), /^hint .* for 1s; it is the next record/],
-    [find([created], {}), /preceded by 7 records\. see the findings about group inventory/],
+    [find([created], {}), /preceded by 7 records\. see the findings about group orders-created/],
     [find([created], {}, { groups: groupAt(8n) }), /was read .* and has no outcome\. .*the inventory logged/],
     [
       find([created], {}, { deadLetters }),

@@ -6,7 +6,7 @@ export const showLag: Command = {
   name: 'lag',
   summary: 'show the lag of each group in records and time, and its members',
   argument: '[GROUP]',
-  examples: ['lag', 'lag inventory --behind'],
+  examples: ['lag', 'lag orders-created --behind'],
   options: { behind: { type: 'boolean', description: 'only partitions with pending records' } },
   async run({ argument, options, output, connections }) {
     const groups = await readGroups(connections.inspector(), argument)

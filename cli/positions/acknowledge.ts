@@ -8,7 +8,7 @@ export const acknowledgePositions: Command = {
   name: 'positions acknowledge',
   summary: 'acknowledge investigated incidents: one by its id, those of a group, or all',
   argument: '[ID]',
-  examples: ['positions acknowledge inventory-1', 'positions acknowledge --group inventory'],
+  examples: ['positions acknowledge inventory-1', 'positions acknowledge --group orders-created'],
   options: {
     group: { type: 'string', placeholder: 'GROUP', description: 'all incidents of this group' },
     all: { type: 'boolean', description: 'all incidents' },

@@ -38,7 +38,7 @@ export const resolvePositions: Command = {
   name: 'positions resolve',
   summary: 'set the lost offsets of a group from the positions in the database: prints the plan; --apply executes it',
   argument: 'GROUP',
-  examples: ['positions resolve inventory', 'positions resolve inventory --apply --wait 1m'],
+  examples: ['positions resolve orders-created', 'positions resolve orders-created --apply --wait 1m'],
   options: {
     apply: {
       type: 'boolean',

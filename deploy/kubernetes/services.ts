@@ -42,7 +42,7 @@ const databaseTrigger = 'orderly-database-notification'
 
 export const shapes: Readonly<Record<string, Shape>> = {
   order: { port: 8080, replicas: 2, hasDatabase: true, triggers: [highCPU()] },
-  inventory: { port: 8081, replicas: 2, hasDatabase: true, triggers: [lag('orders.created', 'inventory')] },
+  inventory: { port: 8081, replicas: 2, hasDatabase: true, triggers: [lag('orders.created', 'orders-created')] },
   notification: {
     ...{ port: 8082, replicas: 2, hasDatabase: true },
     triggers: [lag('inventory.reserved', 'notifications'), deliveryBacklog()]

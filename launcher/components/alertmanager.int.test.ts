@@ -36,15 +36,15 @@ test('an alert suppresses its consequences and no other alerts', async t => {
   }
   const lag = (group: string, topic: string) => ({ alertname: 'OrderlyConsumerLagHigh', group, topic })
 
-  await fire(lag('inventory', 'orders.created'), lag('notifications', 'inventory.reserved'))
+  await fire(lag('orders-created', 'orders.created'), lag('notifications', 'inventory.reserved'))
   await fire({ alertname: 'OrderlyServiceDown', job: 'inventory' })
   await becomes([])
   await fire({ alertname: 'OrderlyHangingTransaction', kind: 'open', topic: 'orders.created' })
-  await becomes(['OrderlyConsumerLagHigh inventory orders.created'])
+  await becomes(['OrderlyConsumerLagHigh orders-created orders.created'])
   await fire({ alertname: 'OrderlyAuditStopped' })
   await fire({ alertname: 'OrderlyBrokerDown' }, { alertname: 'OrderlyNoOrders' })
   await becomes([
-    ...['OrderlyConsumerLagHigh inventory orders.created', 'OrderlyConsumerLagHigh notifications inventory.reserved'],
+    ...['OrderlyConsumerLagHigh orders-created orders.created', 'OrderlyConsumerLagHigh notifications inventory.reserved'],
     ...['OrderlyNoOrders', 'OrderlyAuditStopped']
   ])
 })

@@ -18,7 +18,7 @@ export interface Pipeline {
   stop(): Promise<void>
 }
 
-export const inventoryGroup = 'inventory'
+export const inventoryGroup = 'orders-created'
 const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased } =
   topicNames
 const outcomes = [inventoryReserved, inventoryFailed, inventoryConfirmed, inventoryReleased]

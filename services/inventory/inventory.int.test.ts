@@ -111,7 +111,7 @@ test('the inventory on real Kafka and Postgres', async t => {
     assert.equal((await first.stop('SIGTERM')).code, 0)
 
     await runKafkaTool('org.apache.kafka.tools.consumer.group.ConsumerGroupCommand', [
-      ...['--bootstrap-server', pipeline.broker.brokers.join(','), '--group', 'inventory'],
+      ...['--bootstrap-server', pipeline.broker.brokers.join(','), '--group', 'orders-created'],
       ...['--topic', 'orders.created', '--reset-offsets', '--to-earliest', '--execute']
     ])
     // With stored positions, the inventory would refuse offsets below its committed ones.

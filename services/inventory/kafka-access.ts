@@ -24,7 +24,7 @@ export const kafkaUses = {
     },
     { ordersChanges: 'read' }
   ],
-  groups: ['inventory'],
+  groups: ['orders-created'],
   otherInputs: [auditDeadLetterTopic],
   transactionalIDPrefix: 'inventory-'
 } as const satisfies KafkaAccess

@@ -93,7 +93,7 @@ test('an inventory that lost its offsets or database stops instead of deciding a
     await pipeline.place(someOrders(10))
     await assert.rejects(
       pipeline.start(t, 'one'),
-      /exit code 65.*Run: orderly positions resolve inventory.*OFFSETS_MISSING/s
+      /exit code 65.*Run: orderly positions resolve orders-created.*OFFSETS_MISSING/s
     )
     assert.equal(await published(), before)
     assert.deepEqual(await incidents(), ['offsets_missing'])

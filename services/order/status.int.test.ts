@@ -179,7 +179,7 @@ test('order status can be read, awaited, listed, streamed and rebuilt', async t 
       const inspector = createInspector(pipeline.connection)
       t.after(() => inspector.close())
       const groups = await inspector.groups()
-      assert.deepEqual(groups.toSorted(), ['inventory', 'order-status'])
+      assert.deepEqual(groups.toSorted(), ['order-status', 'orders-created'])
     }
   )
 

@@ -5,7 +5,7 @@ export const consumerLag: DashboardSpec = {
   uid: 'consumer-lag',
   title: 'consumer lag',
   description: 'Lag of each group, and what blocks readers. Source: services/monitor.',
-  choices: [{ name: 'group', label: 'group', metric: 'orderly_consumer_lag_seconds', first: 'inventory' }],
+  choices: [{ name: 'group', label: 'group', metric: 'orderly_consumer_lag_seconds', first: 'orders-created' }],
   rows: [
     {
       title: 'Groups',

@@ -12,7 +12,7 @@ import { withDatabase } from './servers.ts'
 
 /** Consumer groups in the order of the data flow. */
 export const groups: readonly GroupDescription[] = [
-  { group: 'inventory', inputs: ['orders.created', 'orders.changes'] },
+  { group: 'orders-created', inputs: ['orders.created', 'orders.changes'] },
   { group: 'order-rate', inputs: ['orders.created'] },
   {
     group: 'notifications',

@@ -41,10 +41,10 @@ test('a partition without a leader is offline; one that lacks replicas is under-
 })
 
 test('ignored groups are left out, and the number of observed groups is limited', () => {
-  const groups = ['console-consumer-17', 'notifications', 'order-rate', 'inventory']
+  const groups = ['console-consumer-17', 'notifications', 'order-rate', 'orders-created']
   const ignored = ['console-consumer-']
   assert.deepEqual(chooseGroups(groups, { ignored, max: 100 }), {
-    chosen: ['notifications', 'order-rate', 'inventory'],
+    chosen: ['notifications', 'order-rate', 'orders-created'],
     leftOut: 0
   })
   assert.deepEqual(chooseGroups(groups, { ignored, max: 2 }), { chosen: ['notifications', 'order-rate'], leftOut: 1 })

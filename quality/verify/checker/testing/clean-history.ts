@@ -90,7 +90,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
   const blockedChangers = new Set<string>()
   const writeDeadLetter = (record: RecordedRecord, atMs: number) => {
     log.append(toDeadLetter(record, atMs))
-    log.commitOffset('inventory', record, atMs)
+    log.commitOffset('orders-created', record, atMs)
     return record
   }
   const poisonChanges = (key: string, atMs: number) => {
@@ -114,7 +114,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     const asked = { id, orderID, userID, sentAtMs: atMs - 5, endedAtMs: atMs + 5, result: { kind: 'asked' } } as const
     if (kind !== 'expire') changeRequests.push({ ...asked, changeRequest: kind })
     if (blockedChangers.has(userID)) return writeDeadLetter(record, atMs)
-    log.commitOffset('inventory', record, atMs)
+    log.commitOffset('orders-created', record, atMs)
     if (settlement === undefined) return record
     const { partition, offset } = record
     settlements.push({
@@ -219,7 +219,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     }
     while (random.chance(0.1)) log.append({ ...outcome, transaction: 'aborted' })
     results.push(log.append({ ...outcome, transaction: 'committed' }))
-    log.commitOffset('inventory', input, decidedAtMs)
+    log.commitOffset('orders-created', input, decidedAtMs)
     if (!isReserved) continue
     if (holdUntilMs !== null || random.chance(0.2)) {
       later.push(() => changeLater({ orderID, userID, items, atMs: decidedAtMs + 20 }, holdUntilMs))
@@ -301,7 +301,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     ),
     offsetCommits: log.offsetCommits(),
     groups: [
-      { group: 'inventory', inputs: [topicNames.ordersCreated, topicNames.ordersChanges] },
+      { group: 'orders-created', inputs: [topicNames.ordersCreated, topicNames.ordersChanges] },
       {
         group: 'notifications',
         inputs: [
