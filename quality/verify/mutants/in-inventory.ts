@@ -37,7 +37,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'parks-when-away',
-    bug: 'orders become dead deadLetters because the database is unavailable',
+    bug: 'orders become dead letters because the database is unavailable',
     patches: [
       {
         file: 'services/inventory/main.ts',
