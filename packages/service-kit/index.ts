@@ -21,7 +21,15 @@ export { idempotencyKeyForm, idempotencyKeyOf, idempotencyKeyPattern } from './h
 export { elementsOf, parseJSON } from './http/json-body.ts'
 export { addOpenApi } from './http/openapi.ts'
 export { printable } from './http/printable.ts'
-export { FieldErrorSchema, type Problem, ProblemError, ProblemSchema, problemContentType } from './http/problem.ts'
+export {
+  type FieldError,
+  FieldErrorSchema,
+  invalidFields,
+  type Problem,
+  ProblemError,
+  ProblemSchema,
+  problemContentType
+} from './http/problem.ts'
 export type { ProblemCode } from './http/problem-types.ts'
 export { readBody } from './http/read-body.ts'
 export { allowHosts, isLoopback } from './http/request-head.ts'

@@ -67,3 +67,30 @@ test("a cursor of one caller's list is refused for the list of another caller", 
   assert.equal((await list(berlin, `&cursor=${nextCursor}`)).orders[0].caller, 'berlin')
   assert.equal((await list(paris, `&cursor=${nextCursor}`)).code, 'INVALID_CURSOR')
 })
+
+test('a shop lists the orders of one user, and an operator those of all shops', async t => {
+  const store = createMemoryApiKeyStore()
+  const options = { refreshMs: 3_600_000, trustMs: 3_600_000, requestsPerMinute: 1_000, logger: silentLogger() }
+  const callers = createAPIKeyCache(store, options)
+  t.after(() => callers.stop())
+  const berlin = `Bearer ${await grantKey(store, { name: 'berlin', role: 'shop' })}`
+  const operator = `Bearer ${await grantKey(store, { name: 'ops', role: 'operator' })}`
+  const api = await createOrderApi(t, { callers })
+  const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 7_000, partition: 0, offset: 1 }
+  for (const [orderID, caller] of [
+    ['1', 'berlin'],
+    ['2', 'paris']
+  ] as const) {
+    await api.orders.apply([{ orderID, userID: 'ada', created: { ...created, caller } }])
+  }
+  const list = async (authorization: string, query = '') =>
+    (await api.http.inject({ url: `/orders${query}`, headers: { authorization } })).json()
+  const callersOf = ({ orders }: { orders: { caller: string }[] }) => orders.map(({ caller }) => caller)
+  assert.deepEqual(callersOf(await list(operator)), ['paris', 'berlin'])
+  assert.deepEqual(callersOf(await list(berlin, '?userID=ada&status=accepted')), ['berlin'])
+  const { code, errors } = await list(berlin, '?status=accepted')
+  assert.deepEqual(
+    [code, errors],
+    ['INVALID_REQUEST', [{ in: 'query', pointer: '#/userID', detail: 'is required for a shop' }]]
+  )
+})

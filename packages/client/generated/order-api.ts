@@ -28,8 +28,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List a user's orders
-         * @description Returns the orders of a user, newest first. Orders that are placed meanwhile do not shift later pages. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.
+         * List orders
+         * @description Returns the orders that match all given filters, newest first. A shop must give `userID` and gets its own orders; an operator can list the orders of all users and shops. Orders that are placed meanwhile do not shift later pages. A page examines 10,000 orders at most, so a filter by status, SKU or time can result in a short or empty page: continue with `nextCursor` while there is one. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.
          */
         get: operations["listOrders"];
         put?: never;
@@ -255,7 +255,7 @@ export interface components {
         };
         OrderPage: {
             orders: components["schemas"]["Order"][];
-            /** @description Cursor of the next page; absent on the last page. */
+            /** @description Cursor of the next page; absent on the last page. A page with a filter can be short or empty and still have a next page. */
             nextCursor?: string;
         };
         /** @description Data of an event in the status stream of an order. */
@@ -541,12 +541,20 @@ export interface operations {
     };
     listOrders: {
         parameters: {
-            query: {
+            query?: {
                 /**
-                 * @description 1 to 128 printable characters without white space around them
+                 * @description 1 to 128 printable characters without white space around them; required for a shop
                  * @example user-17
                  */
-                userID: string;
+                userID?: string;
+                /** @description `accepted` until the outcome, which is `reserved` or `failed`. An order with a hold then becomes `confirmed` or `expired`. An order that has not failed or expired can be `cancelled`. */
+                status?: "accepted" | "reserved" | "confirmed" | "failed" | "cancelled" | "expired";
+                /** @description the SKU of at least one item: 1 to 64 printable characters without white space around them */
+                sku?: string;
+                /** @description the earliest `acceptedAt`, in UTC, such as `2026-01-31T12:00:00Z` */
+                acceptedFrom?: string;
+                /** @description the time before which the orders were accepted, in UTC, such as `2026-01-31T12:00:00Z` */
+                acceptedUntil?: string;
                 /** @description 1 to 100, default 20 */
                 limit?: string;
                 /** @description `nextCursor` of the previous page, unchanged. */
@@ -567,7 +575,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrderPage"];
                 };
             };
-            /** @description The request is invalid, or the cursor was not issued for this user. */
+            /** @description The request is invalid, or the cursor was not issued for this list. */
             400: {
                 headers: {
                     [name: string]: unknown;

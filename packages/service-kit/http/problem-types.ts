@@ -27,7 +27,7 @@ const groups = {
       'The body is nested more than 32 levels deep.',
       'Send a body as documented.'
     ],
-    INVALID_CURSOR: [400, 'Invalid cursor', 'The cursor belongs to another user.', 'Start with the first page.'],
+    INVALID_CURSOR: [400, 'Invalid cursor', 'The cursor belongs to another list.', 'Start with the first page.'],
     UNSUPPORTED_API_VERSION: [
       400,
       'Unsupported API version',

@@ -89,7 +89,12 @@ export const OrderResource = Type.Object(
 export const OrderPage = Type.Object(
   {
     orders: Type.Array(refer(OrderResource)),
-    nextCursor: Type.Optional(Type.String({ description: 'Cursor of the next page; absent on the last page.' }))
+    nextCursor: Type.Optional(
+      Type.String({
+        description:
+          'Cursor of the next page; absent on the last page. A page with a filter can be short or empty and still have a next page.'
+      })
+    )
   },
   { $id: 'OrderPage' }
 )
@@ -141,21 +146,41 @@ export const getOrder = {
   }
 }
 
+const utcTime = '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,3})?)?Z$'
+const utcForm = 'in UTC, such as `2026-01-31T12:00:00Z`'
+
 export const listOrders = {
   operationId: 'listOrders',
-  summary: "List a user's orders",
+  summary: 'List orders',
   description:
-    'Returns the orders of a user, newest first. Orders that are placed meanwhile do not shift later pages. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.',
+    'Returns the orders that match all given filters, newest first. A shop must give `userID` and gets its own orders; an operator can list the orders of all users and shops. Orders that are placed meanwhile do not shift later pages. A page examines 10,000 orders at most, so a filter by status, SKU or time can result in a short or empty page: continue with `nextCursor` while there is one. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.',
   tags: ['orders'],
   querystring: Type.Object(
     {
-      userID: Type.String({
-        description: '1 to 128 printable characters without white space around them',
-        minLength: 1,
-        maxLength: 128,
-        pattern: printable,
-        examples: ['user-17']
-      }),
+      userID: Type.Optional(
+        Type.String({
+          description: '1 to 128 printable characters without white space around them; required for a shop',
+          minLength: 1,
+          maxLength: 128,
+          pattern: printable,
+          examples: ['user-17']
+        })
+      ),
+      status: Type.Optional(orderStatus),
+      sku: Type.Optional(
+        Type.String({
+          description: 'the SKU of at least one item: 1 to 64 printable characters without white space around them',
+          minLength: 1,
+          maxLength: 64,
+          pattern: printable
+        })
+      ),
+      acceptedFrom: Type.Optional(
+        Type.String({ description: `the earliest \`acceptedAt\`, ${utcForm}`, pattern: utcTime })
+      ),
+      acceptedUntil: Type.Optional(
+        Type.String({ description: `the time before which the orders were accepted, ${utcForm}`, pattern: utcTime })
+      ),
       limit: Type.Optional(
         Type.String({
           description: '1 to 100, default 20',
@@ -174,7 +199,7 @@ export const listOrders = {
   ),
   response: {
     200: { description: 'A page of orders.', content: { 'application/json': { schema: refer(OrderPage) } } },
-    400: refused('The request is invalid, or the cursor was not issued for this user.'),
+    400: refused('The request is invalid, or the cursor was not issued for this list.'),
     500: refused('Internal error.'),
     503: serviceUnavailable('The order status is unavailable.')
   }

@@ -78,7 +78,7 @@ test('Prefer: wait gets 200 with the outcome, or 202 if the outcome is late', as
   assert.deepEqual([none.status, none.headers['preference-applied']], [202, undefined])
 })
 
-test('a cursor selects the next page, for the same user only', async t => {
+test('a cursor selects the next page, for the same list only', async t => {
   const api = await createOrderApi(t)
   const ids = Array.from({ length: 3 }, newID)
   for (const id of ids) await project(api, id)
@@ -89,14 +89,34 @@ test('a cursor selects the next page, for the same user only', async t => {
   assert.deepEqual([second.orders.length, second.nextCursor], [1, undefined])
   for (const query of [
     `userID=bob${next}`,
+    `userID=ann&status=accepted${next}`,
+    next.slice(1),
     'userID=ann&cursor=rubbish',
     'userID=ann&limit=0',
     'userID=ann&limit=101',
-    'x=1',
-    ''
+    'status=lost',
+    'x=1'
   ]) {
     assert.equal((await api.http.inject(`/orders?${query}`)).statusCode, 400, query)
   }
+})
+
+test('orders of all users are listed by status, SKU and time', async t => {
+  const api = await createOrderApi(t)
+  const [older = '', newer = ''] = [newID(), newID()].sort()
+  await project(api, older, 'bob')
+  await project(api, newer)
+  await decide(api, older, 'bob')
+  const listed = async (query: string) => {
+    const { statusCode, ...answer } = await api.http.inject(`/orders?${query}`)
+    return statusCode === 200 ? answer.json().orders.map(({ orderID }: { orderID: string }) => orderID) : answer.json()
+  }
+  assert.deepEqual(await listed(''), [newer, older])
+  assert.deepEqual(await listed('status=reserved&sku=MUG'), [older])
+  assert.deepEqual(await listed('status=accepted&acceptedFrom=2023-11-14T22:13Z'), [newer])
+  assert.deepEqual(await listed('acceptedUntil=2023-11-14T22:13:20Z'), [])
+  const { code, errors } = await listed('acceptedFrom=2023-13-14T22:13Z')
+  assert.deepEqual([code, errors[0].pointer], ['INVALID_REQUEST', '#/acceptedFrom'])
 })
 
 test('the number of streams is limited; a stream has heartbeats and ends after the outcome', async t => {

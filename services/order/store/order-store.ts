@@ -1,18 +1,33 @@
+import type { OrderStatus } from '@orderly/contracts'
 import type { PositionAdvance } from '@orderly/kafka'
 import type { OrderChange } from '../domain/order-change.ts'
 import type { Order } from '../domain/order-status.ts'
 
+/** Selects orders; an omitted field matches all. */
+export interface OrderFilter {
+  readonly userID?: string | undefined
+  /** Caller that placed the orders. */
+  readonly caller?: string | undefined
+  readonly status?: OrderStatus | undefined
+  /** SKU of at least one item. */
+  readonly sku?: string | undefined
+  /** Earliest time of the acceptance. */
+  readonly fromMs?: number | undefined
+  /** Time before which the orders were accepted. */
+  readonly untilMs?: number | undefined
+}
+
 export interface PageRequest {
   readonly limit: number
-  readonly beforeID?: string
-  readonly caller?: string
+  /** Order id before which the page begins. */
+  readonly beforeID?: string | undefined
 }
 
 export interface OrderPage {
   /** Newest first. */
   readonly orders: readonly Order[]
-  /** True if older orders follow. */
-  readonly hasMore: boolean
+  /** `beforeID` of the next page; undefined if no older orders match. */
+  readonly nextBeforeID?: string | undefined
 }
 
 /**
@@ -29,8 +44,8 @@ export interface OrderStore {
   /** Returns the orders with these ids whose acceptance is known, by id. */
   find(orderIDs: readonly string[]): Promise<ReadonlyMap<string, Order>>
   /**
-   * Returns a user's newest orders, or those before `beforeID`. With `caller`, only the orders of
-   * that caller.
+   * Returns the newest orders that match, or those before `beforeID`. The number of orders that one
+   * call examines is limited. A page can therefore be short, or empty, although older orders match.
    */
-  list(userID: string, page: PageRequest): Promise<OrderPage>
+  list(filter: OrderFilter, page: PageRequest): Promise<OrderPage>
 }

@@ -13,7 +13,8 @@ import {
   readColumns,
   type TopicNumbers
 } from './order-columns.ts'
-import type { OrderStore, PageRequest } from './order-store.ts'
+import { orderPages } from './order-pages.ts'
+import type { OrderStore } from './order-store.ts'
 
 const liveTable = 'orders.orders'
 
@@ -86,10 +87,13 @@ function createOrderReader(run: RunStatement, table: string): Omit<OrderStore, '
       const { rows } = await run<OrderRow>(selectByID(table, orderIDs))
       return new Map(rows.map(row => [row.order_id, toOrder(row)]))
     },
-    async list(userID, page) {
-      const { limit } = page
-      const { rows } = await run<OrderRow>(selectOfUser(table, userID, { ...page, limit: limit + 1 }))
-      return { orders: rows.slice(0, limit).map(toOrder), hasMore: rows.length > limit }
+    async list(filter, { limit, beforeID }) {
+      const { oldestExamined, page } = orderPages(table, filter, { limit: limit + 1, beforeID })
+      const oldestID = oldestExamined && (await run<{ order_id: string }>(oldestExamined)).rows[0]?.order_id
+      const { rows } = await run<OrderRow>(page(oldestID))
+      const orders = rows.slice(0, limit).map(toOrder)
+      const nextBeforeID = rows.length > limit ? orders.at(-1)?.orderID : oldestID
+      return { orders, ...(nextBeforeID !== undefined && { nextBeforeID }) }
     }
   }
 }
@@ -119,19 +123,6 @@ function selectByID(table: string, orderIDs: readonly string[]): Statement {
     name: `find in ${table}`,
     text: `SELECT ${readColumns} FROM ${table} WHERE order_id = ANY($1::text[]) AND accepted_at IS NOT NULL`,
     values: [orderIDs]
-  }
-}
-
-function selectOfUser(table: string, userID: string, { limit, beforeID, caller }: PageRequest): Statement {
-  const values: unknown[] = [userID, limit]
-  const given = (condition: string, value: string | undefined) =>
-    value === undefined ? '' : `AND ${condition} $${values.push(value)}`
-  const conditions = `${given('caller =', caller)} ${given('order_id <', beforeID)}`
-  return {
-    name: `${beforeID === undefined ? 'newest' : 'older'} of user${caller === undefined ? '' : ' and caller'} in ${table}`,
-    text: `SELECT ${readColumns} FROM ${table}
-      WHERE user_id = $1 AND accepted_at IS NOT NULL ${conditions} ORDER BY order_id DESC LIMIT $2`,
-    values
   }
 }
 

@@ -5,6 +5,8 @@ import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createPool, StoreUnavailableError } from '@orderly/postgres'
 import { runOn } from './database.ts'
 import { createKeyStore } from './idempotency-keys.ts'
+import { examinedPerPage } from './order-pages.ts'
+import type { OrderFilter } from './order-store.ts'
 import { createOrderStore } from './orders.ts'
 import { orderSessionSettings } from './schema.ts'
 import { aClaim, testKeyStore } from './testing/key-store-contract.ts'
@@ -112,19 +114,49 @@ test('orders and pages are read by index', async () => {
   after(() => single.end())
   const store = createOrderStore(runOn(single))
   await store.find(['1'])
-  await store.list('ann', { limit: 1 })
-  await store.list('ann', { limit: 1, beforeID: '1' })
-  await store.list('ann', { limit: 1, caller: 'berlin' })
-  await store.list('ann', { limit: 1, beforeID: '1', caller: 'berlin' })
-  const { rows: statements } = await single.query('SELECT name FROM pg_prepared_statements')
-  assert.equal(statements.length, 5)
-  for (const { name } of statements) {
-    const caller = name.includes('caller') ? ", 'berlin'" : ''
-    const older = name.startsWith('older') ? ", 'b'" : ''
-    const given = name.startsWith('find') ? "'{a}'" : `'a', 1${caller}${older}`
-    const { rows } = await single.query(`EXPLAIN EXECUTE "${name}" (${given})`)
+  const filters: OrderFilter[] = [
+    {},
+    { userID: 'ann' },
+    { userID: 'ann', caller: 'berlin' },
+    { status: 'failed' },
+    { sku: 'MUG', fromMs: 1, untilMs: 2 },
+    { userID: 'ann', status: 'failed' }
+  ]
+  for (const filter of filters)
+    for (const beforeID of [undefined, '1']) await store.list(filter, { limit: 1, beforeID })
+  const { rows: statements } = await single.query(
+    'SELECT name, parameter_types::text[] AS types FROM pg_prepared_statements'
+  )
+  // Three filters need a second statement. No order was examined, so the page has no lower bound.
+  assert.equal(statements.length, 1 + 6 * 2 + 3 * 2)
+  for (const { name, types } of statements) {
+    const given = types.map(
+      (type: string) => ({ bigint: '1', 'double precision': '1', jsonb: "'[]'", 'text[]': "'{a}'" })[type] ?? "'a'"
+    )
+    const { rows } = await single.query(`EXPLAIN EXECUTE "${name}" (${given.join(', ')})`)
     const plan = rows.map(row => row['QUERY PLAN']).join('\n')
-    assert.match(plan, /Index Scan/)
+    assert.match(plan, /Index (Only )?Scan/)
     assert.doesNotMatch(plan, /Sort|Seq Scan/)
+  }
+})
+
+test('a page with a filter examines a limited number of orders, and the next page continues after them', async () => {
+  await pool.query('TRUNCATE orders.orders')
+  await pool.query(
+    `INSERT INTO orders.orders (order_id, user_id, items, total_minor, currency, accepted_at, created_partition, created_offset, outcome, decided_at, outcome_partition, outcome_offset)
+      SELECT lpad(number::text, 6, '0'), 'ann', '[]', 1, 'EUR', now(), 0, number,
+        CASE WHEN number IN (1, 2) THEN 'reserved' END, CASE WHEN number IN (1, 2) THEN now() END,
+        CASE WHEN number IN (1, 2) THEN 0 END, CASE WHEN number IN (1, 2) THEN number END
+      FROM generate_series(1, $1) AS number`,
+    [examinedPerPage + 2]
+  )
+  const store = createOrderStore(runOn(pool))
+  for (const userID of [undefined, 'ann']) {
+    const list = (beforeID?: string) => store.list({ status: 'reserved', userID }, { limit: 1, beforeID })
+    assert.deepEqual(await list(), { orders: [], nextBeforeID: '000003' })
+    const second = await list('000003')
+    assert.deepEqual([second.orders.map(({ orderID }) => orderID), second.nextBeforeID], [['000002'], '000002'])
+    const last = await list('000002')
+    assert.deepEqual([last.orders.map(({ orderID }) => orderID), last.nextBeforeID], [['000001'], undefined])
   }
 })

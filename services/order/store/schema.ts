@@ -23,7 +23,7 @@ export const orderSchema: DatabaseSchema = {
 }
 
 /**
- * Session settings for `createPool`. A plan that was prepared on empty tables must not use
- * sequential scans after the tables have grown.
+ * Session settings for `createPool`. A plan that was prepared on empty tables must neither read nor
+ * sort whole tables after they have grown.
  */
-export const orderSessionSettings = { enable_seqscan: 'off' }
+export const orderSessionSettings = { enable_seqscan: 'off', enable_bitmapscan: 'off' }

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { isoTime } from '@orderly/contracts'
+import { failureReasons, isoTime, type OrderStatus } from '@orderly/contracts'
 import fc from 'fast-check'
 import { acceptOrder } from '../../domain/accept-order.ts'
 import { mergeChanges, type OrderChange, withoutNulls } from '../../domain/order-change.ts'
-import type { Order } from '../../domain/order-status.ts'
 import { everyField } from '../../domain/testing/every-field.ts'
 import { orderOf } from '../../domain/testing/order-of.ts'
-import type { OrderStore } from '../order-store.ts'
+import type { OrderFilter, OrderStore, PageRequest } from '../order-store.ts'
 
 /** Contract test of every order store, in memory and in Postgres. */
 export function testOrderStore(name: string, open: (t: TestContext) => Promise<OrderStore>, { runs = 100 } = {}): void {
@@ -24,7 +23,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     const store = await open(t)
     await store.apply([failed('1', 'ann')])
     assert.equal((await store.find(['1'])).size, 0)
-    assert.deepEqual((await store.list('ann', { limit: 5 })).orders, [])
+    assert.deepEqual((await store.list({ userID: 'ann' }, { limit: 5 })).orders, [])
     await store.apply([created('1', 'ann')])
     const [change] = mergeChanges([created('1', 'ann'), failed('1', 'ann')])
     assert.deepEqual((await store.find(['1'])).get('1'), change && orderOf(change))
@@ -69,7 +68,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
       fc.asyncProperty(batches, async ([records, size]) => {
         const store = await open(t)
         for (let start = 0; start < records.length; start += size) await store.apply(records.slice(start, start + size))
-        const listed = await Promise.all(users.map(user => store.list(user, { limit: 100 })))
+        const listed = await Promise.all(users.map(user => store.list({ userID: user }, { limit: 100 })))
         const orders = listed.flatMap(page => page.orders).sort((a, b) => (a.orderID < b.orderID ? 1 : -1))
         assert.deepEqual(orders, expected)
       }),
@@ -84,11 +83,11 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     const seen: string[] = []
     let beforeID: string | undefined
     for (let newer = 8; ; newer++) {
-      const page = await store.list('ann', { limit: 2, ...(beforeID !== undefined && { beforeID }) })
+      const page = await store.list({ userID: 'ann' }, { limit: 2, beforeID })
       seen.push(...page.orders.map(({ orderID }) => orderID))
       await store.apply([created(`order-9${newer}`, 'ann')])
-      if (!page.hasMore) break
-      beforeID = (page.orders.at(-1) as Order).orderID
+      beforeID = page.nextBeforeID
+      if (beforeID === undefined) break
     }
     assert.deepEqual(seen, ids.toReversed())
   })
@@ -102,15 +101,58 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
     await store.apply([reserved('order-1', 'ann')])
     await store.apply([by('berlin', created('order-1', 'ann')), by('paris', created('order-2', 'ann'))])
     await store.apply([by('berlin', created('order-3', 'ann')), created('order-4', 'ann')])
-    const idsOf = async (page: { limit: number; beforeID?: string; caller?: string }) => {
-      const { orders, hasMore } = await store.list('ann', page)
-      return [...orders.map(({ orderID }) => orderID), hasMore]
+    const idsOf = async (caller: string | undefined, page: PageRequest) => {
+      const { orders, nextBeforeID } = await store.list({ userID: 'ann', caller }, page)
+      return [...orders.map(({ orderID }) => orderID), nextBeforeID]
     }
-    assert.deepEqual(await idsOf({ limit: 1, caller: 'berlin' }), ['order-3', true])
-    assert.deepEqual(await idsOf({ limit: 5, caller: 'berlin', beforeID: 'order-3' }), ['order-1', false])
-    assert.deepEqual(await idsOf({ limit: 5 }), ['order-4', 'order-3', 'order-2', 'order-1', false])
+    assert.deepEqual(await idsOf('berlin', { limit: 1 }), ['order-3', 'order-3'])
+    assert.deepEqual(await idsOf('berlin', { limit: 5, beforeID: 'order-3' }), ['order-1', undefined])
+    assert.deepEqual(await idsOf(undefined, { limit: 5 }), ['order-4', 'order-3', 'order-2', 'order-1', undefined])
     assert.equal((await store.find(['order-1'])).get('order-1')?.created.caller, 'berlin')
     assert.equal((await store.find(['order-4'])).get('order-4')?.created.caller, undefined)
+  })
+
+  test(`${name}: a list can be limited by status, SKU, user and time`, async t => {
+    const store = await open(t)
+    const at = (orderID: string, acceptedAtMs: number, sku: string): OrderChange => {
+      const change = created(orderID, orderID.endsWith('a') ? 'ann' : 'bob')
+      const creation = change.created as NonNullable<OrderChange['created']>
+      return { ...change, created: { ...creation, acceptedAtMs, items: [{ sku, quantity: 1 }] } }
+    }
+    /** The order of each status, in the order in which they were accepted. */
+    const changes: Record<OrderStatus, (id: string) => OrderChange[]> = {
+      accepted: () => [],
+      reserved: id => [reserved(id, 'ann')],
+      confirmed: id => [reserved(id, 'ann'), confirmed(id, 'ann')],
+      failed: id => [failed(id, 'ann')],
+      cancelled: id => [reserved(id, 'ann'), confirmed(id, 'ann'), released(id, 'ann')],
+      expired: id => [reserved(id, 'ann'), released(id, 'ann', 'expired')]
+    }
+    const startMs = 1_700_000_000_000
+    const statuses = Object.keys(changes) as OrderStatus[]
+    const ids = new Map<OrderStatus, string>()
+    for (const [index, status] of statuses.entries()) {
+      const acceptedAtMs = startMs + index * 3_600_000
+      const id = `${acceptedAtMs.toString(16).padStart(12, '0').replace(/^.{8}/, '$&-')}-7000-8000-00000000000${index % 2 === 0 ? 'a' : 'b'}`
+      ids.set(status, id)
+      await store.apply([at(id, acceptedAtMs, index < 3 ? 'TEA' : 'MUG'), ...changes[status](id)])
+    }
+    const cancelledFirst = 'ffffffff-0000-7000-8000-00000000000a'
+    await store.apply([at(cancelledFirst, startMs, 'TEA'), failed(cancelledFirst, 'ann', failureReasons.cancelled)])
+    const listed = async (filter: OrderFilter) =>
+      (await store.list(filter, { limit: 100 })).orders.map(({ orderID }) => orderID)
+    for (const status of statuses) {
+      const other = status === 'cancelled' ? [cancelledFirst] : []
+      assert.deepEqual(await listed({ status }), [...other, ids.get(status)], status)
+    }
+    const idsOf = (...given: OrderStatus[]) => given.map(status => ids.get(status))
+    assert.deepEqual(await listed({ sku: 'MUG' }), idsOf('expired', 'cancelled', 'failed'))
+    assert.deepEqual(await listed({ sku: 'MU' }), [])
+    assert.deepEqual(await listed({ sku: 'MUG', userID: 'bob' }), idsOf('expired', 'failed'))
+    const [fromMs, untilMs] = [startMs + 3_600_000, startMs + 3 * 3_600_000]
+    assert.deepEqual(await listed({ fromMs, untilMs }), idsOf('confirmed', 'reserved'))
+    assert.deepEqual(await listed({ fromMs, untilMs, status: 'reserved', sku: 'TEA' }), idsOf('reserved'))
+    assert.equal((await listed({})).length, statuses.length + 1)
   })
 
   test(`${name}: times outside the range of Postgres and Date can be stored and read`, async t => {
@@ -139,7 +181,7 @@ export function testOrderStore(name: string, open: (t: TestContext) => Promise<O
       }
     }
     await store.apply([unusual])
-    assert.deepEqual((await store.list(userID, { limit: 1 })).orders, [orderOf(unusual)])
+    assert.deepEqual((await store.list({ userID }, { limit: 1 })).orders, [orderOf(unusual)])
   })
 }
 
@@ -155,9 +197,9 @@ function reserved(orderID: string, userID: string): OrderChange {
   return { orderID, userID, decided: { kind: 'reserved', decidedAtMs: 1_700_000_000_456, partition: 1, offset: 3 } }
 }
 
-function failed(orderID: string, userID: string): OrderChange {
+function failed(orderID: string, userID: string, reason: string = 'OUT_OF_STOCK'): OrderChange {
   const shortages = [{ sku: 'MUG', requested: 2, available: 1, reason: 'OUT_OF_STOCK' }]
-  const decision = { kind: 'failed', decidedAtMs: 1_700_000_000_789, reason: 'OUT_OF_STOCK', shortages } as const
+  const decision = { kind: 'failed', decidedAtMs: 1_700_000_000_789, reason, shortages } as const
   return { orderID, userID, decided: { ...decision, partition: 1, offset: 4 } }
 }
 
@@ -165,7 +207,7 @@ function confirmed(orderID: string, userID: string): OrderChange {
   return { orderID, userID, confirmed: { confirmedAtMs: 1_700_000_001_456, requestID: 'c', partition: 2, offset: 5 } }
 }
 
-function released(orderID: string, userID: string): OrderChange {
-  const release = { releasedAtMs: 1_700_000_002_456, cause: 'cancelled', requestID: 'r' }
+function released(orderID: string, userID: string, cause = 'cancelled'): OrderChange {
+  const release = { releasedAtMs: 1_700_000_002_456, cause, requestID: 'r' }
   return { orderID, userID, released: { ...release, partition: 2, offset: 6 } }
 }
