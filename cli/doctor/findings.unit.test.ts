@@ -166,7 +166,10 @@ const cases: [Partial<Facts>, RegExp][] = [
   ],
   [{ groups: [{ ...group, members: [] }] }, /^problem group orders-created: has no members, and 5 pending records/],
   [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group orders-created: has no members\./],
-  [{ groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] }, /^hint group orders-created: is PreparingRebalance/],
+  [
+    { groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] },
+    /^hint group orders-created: is PreparingRebalance/
+  ],
   [
     { groups: [group] },
     /orders\.created\/3 has not advanced for 1m 30s: 5 pending records\. check the log of inventory-1/
@@ -256,7 +259,10 @@ test('a record that is unread for half of its retention is reported before it is
   const about = (ageMs: number, config = configs()) =>
     find({ topics: [{ ...topic, configs: config }], groups: waiting(ageMs) }).filter(each => each.includes('oldest'))
   assert.deepEqual(about(14 * day), [])
-  assert.match(about(16 * day)[0] ?? '', /^problem group orders-created: .* is 16d old and will be removed in 14d\. raise/)
+  assert.match(
+    about(16 * day)[0] ?? '',
+    /^problem group orders-created: .* is 16d old and will be removed in 14d\. raise/
+  )
   assert.match(about(31 * day)[0] ?? '', /at any moment/)
   assert.deepEqual(about(31 * day, configs({ 'retention.ms': '-1' })), [])
 })

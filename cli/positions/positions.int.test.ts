@@ -106,7 +106,10 @@ test('lost offsets are set so that every order keeps its one outcome', async t =
     assert.equal(listed.code, 1)
     assert.match(listed.stdout, /offsets missing[\s\S]*inventory-\d+ +offsets_missing/)
     const doctor = await runTool(environment, 'doctor')
-    assert.match(doctor.stdout, /group orders-created: the group has lost its offsets.*positions resolve orders-created/)
+    assert.match(
+      doctor.stdout,
+      /group orders-created: the group has lost its offsets.*positions resolve orders-created/
+    )
     const planned = await runTool(environment, 'positions', 'resolve', group)
     assert.match(planned.stdout, /WOULD BE SET TO[\s\S]*0 outputs would be written\. Nothing was changed/)
     assert.ok((await states()).has('offsets missing'))

@@ -44,7 +44,10 @@ test('an alert suppresses its consequences and no other alerts', async t => {
   await fire({ alertname: 'OrderlyAuditStopped' })
   await fire({ alertname: 'OrderlyBrokerDown' }, { alertname: 'OrderlyNoOrders' })
   await becomes([
-    ...['OrderlyConsumerLagHigh orders-created orders.created', 'OrderlyConsumerLagHigh notifications inventory.reserved'],
+    ...[
+      'OrderlyConsumerLagHigh orders-created orders.created',
+      'OrderlyConsumerLagHigh notifications inventory.reserved'
+    ],
     ...['OrderlyNoOrders', 'OrderlyAuditStopped']
   ])
 })
