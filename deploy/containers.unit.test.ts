@@ -48,6 +48,24 @@ test('every container is pinned, non-root, read-only, without capabilities, with
   for (const { name } of buildStages()) assert.match(buildStage(name).base, /:v?\d+\.\d+/, name)
 })
 
+test('every container that keeps running has a health check with the limits of a slow machine', () => {
+  const permanent = Object.entries(services).filter(([, { restart }]) => restart === 'unless-stopped')
+  assert.ok(permanent.length >= 14, permanent.map(([name]) => name).join())
+  for (const [name, { healthcheck }] of permanent) {
+    assert.equal(healthcheck.disable, undefined, name)
+    assert.equal(healthcheck.start_period, '240s', name)
+    assert.ok(Number.parseInt(healthcheck.timeout ?? '', 10) >= 10, name)
+  }
+  // By default the registry is unready for five minutes after two slow answers.
+  const registry = manifestsOf('Deployment').find(({ metadata }) => metadata.name === 'registry')
+  for (const setting of ['TIMEOUT_SECONDS', 'STATUS_RESET_WINDOW_DURATION_SECONDS']) {
+    const variable = `APICURIO_METRICS_RESPONSE_TIMEOUT_READINESS_CHECK_${setting}`
+    const value = services.registry?.environment?.[variable]
+    assert.ok(value, variable)
+    assert.ok(JSON.stringify(registry).includes(`{"name":"${variable}","value":"${value}"}`), variable)
+  }
+})
+
 test('every build target is a stage of the Dockerfile, and every mounted path exists', () => {
   const stages = buildStages().map(({ name }) => name)
   for (const [name, { build, volumes = [] }] of Object.entries(services)) {
@@ -166,12 +184,20 @@ test('every delivered image has OCI labels and an SBOM', () => {
 /** Programs that run without any required setting. */
 const withoutSettings = ['deploy/setup/connectors.ts', 'deploy/setup/secrets.ts', 'deploy/setup/roles.ts']
 
+/** Folders of passwords whose name is not that of their container. */
+const passwordUsers: Readonly<Record<string, string>> = {
+  ...{ postgres: 'superuser', migrate: 'owner' },
+  ...{ 'api-keys': 'operator', 'first-keys': 'operator', toolbox: 'operator' }
+}
+
 /** Folders of secrets that a container has besides those of its database role. */
 const secretsOfServers: Readonly<Record<string, readonly string[]>> = {
   registry: ['registry-server'],
   connect: ['connect-server', 'registry-client'],
   connectors: ['connect-client'],
-  ...Object.fromEntries(['order', 'inventory', 'notification', 'aggregator'].map(name => [name, ['registry-client']]))
+  ...Object.fromEntries(
+    ['order', 'inventory', 'notification', 'aggregator', 'toolbox'].map(name => [name, ['registry-client']])
+  )
 }
 
 test('passwords of the compose file are generated once, without defaults, and each container mounts only its own', async t => {
@@ -202,8 +228,7 @@ test('passwords of the compose file are generated once, without defaults, and ea
   assert.deepEqual(new Set(mounted('secrets')), folders)
   assert.deepEqual(new Set(mounted('roles')), folders)
   for (const name of Object.keys(services).filter(name => !['secrets', 'roles'].includes(name))) {
-    const own =
-      { postgres: 'superuser', migrate: 'owner', 'api-keys': 'operator', 'first-keys': 'operator' }[name] ?? name
+    const own = passwordUsers[name] ?? name
     const ofRole = folders.has(own) && name !== 'monitor' ? [own] : []
     assert.deepEqual(mounted(name), [...ofRole, ...(secretsOfServers[name] ?? [])], name)
   }

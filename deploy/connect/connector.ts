@@ -42,6 +42,12 @@ export async function stateOf(workerURL: string, name: string): Promise<Connecto
   return (await request(workerURL, `/connectors/${name}/status`)) as ConnectorState
 }
 
+/** Returns true if the connector runs and has tasks, all of which run. */
+export async function isConnectorRunning(workerURL: string, name: string): Promise<boolean> {
+  const { connector, tasks } = await stateOf(workerURL, name)
+  return tasks.length > 0 && [connector, ...tasks].every(({ state }) => state === 'RUNNING')
+}
+
 /**
  * Returns the first line of the failure (`OperatorNeeded`) that only an operator can resolve.
  * Returns undefined for any other failure.

@@ -4,6 +4,8 @@ import { service } from './services.ts'
 
 const name = 'registry'
 export const registryPort = 8443
+/** Prefix of the settings of the check that makes the registry unready after slow answers. */
+const readinessCheck = 'APICURIO_METRICS_RESPONSE_TIMEOUT_READINESS_CHECK'
 /** Port of the health probes, without TLS and credentials. */
 const managementPort = 9000
 /**
@@ -60,6 +62,9 @@ function deployment(): IDeployment {
                   name: 'QUARKUS_SECURITY_USERS_EMBEDDED_USERS_ORDERLY',
                   valueFrom: { secretKeyRef: { name: 'orderly-registry-client', key: 'SCHEMA_REGISTRY_PASSWORD' } }
                 },
+                // Otherwise two slow answers make it unready for five minutes.
+                { name: `${readinessCheck}_TIMEOUT_SECONDS`, value: '30' },
+                { name: `${readinessCheck}_STATUS_RESET_WINDOW_DURATION_SECONDS`, value: '10' },
                 // Rejects requests from web pages.
                 { name: 'QUARKUS_HTTP_CORS_ORIGINS', value: `https://${name}:${registryPort}` }
               ],

@@ -9,12 +9,19 @@ export interface ComposeService {
   readonly user: string
   readonly read_only: boolean
   readonly cap_drop: readonly string[]
-  readonly healthcheck: { readonly test?: readonly string[] }
+  readonly restart?: string
+  readonly healthcheck: {
+    readonly test?: readonly string[]
+    readonly disable?: boolean
+    readonly timeout?: string
+    readonly start_period?: string
+  }
   readonly deploy: { readonly resources: { readonly limits: { readonly memory: string } } }
   readonly command?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly networks?: { readonly orderly?: { readonly aliases?: readonly string[] } }
   readonly volumes?: readonly string[]
+  readonly ports?: readonly string[]
   readonly logging: { readonly options: Readonly<Record<string, string>> }
 }
 
