@@ -1,14 +1,17 @@
 /**
  * Types that other packages use.
  *
- * - **caller**: the authenticated program that calls the API, identified by name; a shop or an
- *   operator.
+ * - **caller**: the authenticated program or person that calls the API, identified by name.
  * - **API key**: the secret that authenticates a caller, which may have several.
- * - **role**: a shop places orders and sees its own; an operator sees everything and places none.
+ * - **role**: a shop places orders and sees its own. The others place none and see those of all
+ *   shops: a viewer changes nothing, support also changes orders, an operator also changes stock.
  * - **quota**: the number of requests that a caller may send to one instance of a service.
  */
-export const roles = ['shop', 'operator'] as const
+export const roles = ['shop', 'viewer', 'support', 'operator'] as const
 export type Role = (typeof roles)[number]
+
+/** Roles of people: they see the orders and the stock of all shops. */
+export const staffRoles = ['viewer', 'support', 'operator'] as const satisfies readonly Role[]
 
 export interface Caller {
   readonly name: string

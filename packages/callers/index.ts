@@ -1,5 +1,5 @@
 export type { Caller, Role } from './caller.ts'
-export { callerNamePattern, reservedName } from './caller.ts'
+export { callerNamePattern, reservedName, staffRoles } from './caller.ts'
 export { apiKeysCommandLine, runApiKeys } from './command/api-keys.ts'
 export { guardRoutes, reserveQuota, securitySchemes } from './guard/guard.ts'
 export { type APIKeyCache, createAPIKeyCache } from './keys/api-key-cache.ts'

@@ -94,3 +94,28 @@ test('a shop lists the orders of one user, and an operator those of all shops', 
     ['INVALID_REQUEST', [{ in: 'query', pointer: '#/userID', detail: 'is required for a shop' }]]
   )
 })
+
+test('a viewer changes nothing, and support changes orders of all shops but places none', async t => {
+  const store = createMemoryApiKeyStore()
+  const options = { refreshMs: 3_600_000, trustMs: 3_600_000, requestsPerMinute: 1_000, logger: silentLogger() }
+  const callers = createAPIKeyCache(store, options)
+  t.after(() => callers.stop())
+  const api = await createOrderApi(t, { callers })
+  const created = { items: [], totalMinor: 1, currency: 'EUR', acceptedAtMs: 7_000, partition: 0, offset: 1 }
+  await api.orders.apply([{ orderID: 'known', userID: 'ada', created: { ...created, caller: 'berlin' } }])
+  const statusesOf = async (role: 'viewer' | 'support' | 'operator') => {
+    const headers = { authorization: `Bearer ${await grantKey(store, { name: role, role })}` }
+    const ask = async (method: 'GET' | 'POST', url: string) =>
+      (await api.http.inject({ method, url, headers })).statusCode
+    return {
+      list: await ask('GET', '/orders'),
+      read: await ask('GET', '/orders/known'),
+      cancel: await ask('POST', '/orders/known/cancel'),
+      place: (await api.post(anOrder, headers)).status
+    }
+  }
+  const reads = { list: 200, read: 200 }
+  assert.deepEqual(await statusesOf('viewer'), { ...reads, cancel: 403, place: 403 })
+  assert.deepEqual(await statusesOf('support'), { ...reads, cancel: 202, place: 403 })
+  assert.deepEqual(await statusesOf('operator'), { ...reads, cancel: 202, place: 403 })
+})

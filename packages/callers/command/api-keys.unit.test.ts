@@ -49,7 +49,7 @@ test('invalid arguments are refused with the expected form', async () => {
     ['lst', /^Unknown command 'lst'\. \(Did you mean list\?\)/],
     ['create --name Berlin --role shop', /--name must consist of/],
     ['create --name anyone --role shop', /--name must .* not be anyone/],
-    ['create --name paris --role admin', /--role must be one of shop, operator/],
+    ['create --name paris --role admin', /--role must be one of shop, viewer, support, operator/],
     ['create --name berlin --role operator', /berlin exists with the role shop/],
     [
       'create --name paris --role shop --requests-per-minute 0',

@@ -7,7 +7,7 @@ CREATE TABLE callers.callers (
   name text COLLATE "C" PRIMARY KEY
     CHECK (name <> 'anyone')
     CHECK (name ~ '^[a-z0-9][a-z0-9._-]{0,63}$'),
-  role text NOT NULL CHECK (role IN ('shop', 'operator')),
+  role text NOT NULL CHECK (role IN ('shop', 'viewer', 'support', 'operator')),
   requests_per_minute integer CHECK (requests_per_minute > 0), -- NULL: the default quota of the service
   created_at timestamptz NOT NULL DEFAULT now()
 );

@@ -29,7 +29,7 @@ export interface paths {
         };
         /**
          * List orders
-         * @description Returns the orders that match all given filters, newest first. A shop must give `userID` and gets its own orders; an operator can list the orders of all users and shops. Orders that are placed meanwhile do not shift later pages. A page examines 10,000 orders at most, so a filter by status, SKU or time can result in a short or empty page: continue with `nextCursor` while there is one. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.
+         * @description Returns the orders that match all given filters, newest first. A shop must give `userID` and gets its own orders; the other roles can list the orders of all users and shops. Orders that are placed meanwhile do not shift later pages. A page examines 10,000 orders at most, so a filter by status, SKU or time can result in a short or empty page: continue with `nextCursor` while there is one. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.
          */
         get: operations["listOrders"];
         put?: never;
@@ -446,7 +446,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role of the caller may not use this operation; it requires shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or viewer or support or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -595,7 +595,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role of the caller may not use this operation; it requires shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or viewer or support or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -930,7 +930,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role of the caller may not use this operation; it requires shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or viewer or support or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1095,7 +1095,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role of the caller may not use this operation; it requires shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or support or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1289,7 +1289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role of the caller may not use this operation; it requires shop or operator. */
+            /** @description The role of the caller may not use this operation; it requires shop or support or operator. */
             403: {
                 headers: {
                     [name: string]: unknown;

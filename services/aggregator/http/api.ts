@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { type APIKeyCache, guardRoutes, securitySchemes } from '@orderly/callers'
+import { type APIKeyCache, guardRoutes, securitySchemes, staffRoles } from '@orderly/callers'
 import { addOpenApi } from '@orderly/service-kit'
 import type { FastifyInstance } from 'fastify'
 import {
@@ -20,7 +20,7 @@ export interface RateRoutesOptions {
 }
 
 export function addRateRoutes(http: FastifyInstance, { store, policy, nowMs }: RateRoutesOptions): void {
-  const route = { schema: getRates, config: { access: ['operator'] } as const }
+  const route = { schema: getRates, config: { access: staffRoles } as const }
   http.withTypeProvider<TypeBoxTypeProvider>().get('/rates', route, async ({ query }) => {
     const count = Number(query.minutes ?? usualMinutes)
     const newestStartMs = windowStartOf(nowMs())
@@ -47,7 +47,7 @@ export async function addRateApi(http: FastifyInstance, { callers, ...options }:
     name: 'aggregator',
     title: 'Orderly aggregator API',
     description:
-      'Returns the number of orders per minute. Errors are problem details (RFC 9457, `application/problem+json`) with a stable `code`. Callers send an API key of the role `operator`, `Authorization: Bearer orderly_…`; a service with `API_KEYS=off` requires none.',
+      'Returns the number of orders per minute. Errors are problem details (RFC 9457, `application/problem+json`) with a stable `code`. Callers send an API key of the role `viewer`, `support` or `operator`, `Authorization: Bearer orderly_…`; a service with `API_KEYS=off` requires none.',
     tags: [{ name: 'rates', description: 'Orders per minute.' }],
     securitySchemes
   })

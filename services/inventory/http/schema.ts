@@ -113,7 +113,7 @@ const unknown = { 404: refused('The SKU does not exist.') }
 export const readLevel = {
   operationId: 'readStock',
   summary: 'Get the stock of a SKU',
-  description: 'A shop gets the available pieces only; an operator also gets `reserved` and `onHand`.',
+  description: 'A shop gets the available pieces only; the other roles also get `reserved` and `onHand`.',
   tags,
   params,
   response: { 200: levelAnswer, ...unknown, ...common }

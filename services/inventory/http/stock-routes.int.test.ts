@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type APIKeyCache, createAPIKeyCache, createApiKeyStore } from '@orderly/callers'
+import { type APIKeyCache, createAPIKeyCache, createApiKeyStore, type Role } from '@orderly/callers'
 import { grantKey } from '@orderly/callers/testing'
 import { createPool } from '@orderly/postgres'
 import { createTestHttp, fuzzApi, sendExamples, silentLogger } from '@orderly/service-kit/testing'
@@ -50,7 +50,7 @@ async function setUpWithCallers(t: TestContext) {
     return callers
   })
   const keys = createApiKeyStore(pool)
-  const grant = async (name: string, role: 'shop' | 'operator') => ({
+  const grant = async (name: string, role: Role) => ({
     authorization: `Bearer ${await grantKey(keys, { name, role })}`
   })
   const ask = async (
@@ -289,6 +289,13 @@ test('with API keys, only operators change stock, under their own names, and a s
     const refused = await ask(method, url, { ...headers, ...shop }, body)
     assert.deepEqual([refused.status, refused.body.code], [403, 'ROLE_NOT_ALLOWED'], url)
     assert.equal((await ask(method, url, { ...headers, ...ops }, body)).status, 200, url)
+    const read = method === 'GET' ? 200 : 403
+    for (const role of ['viewer', 'support'] as const)
+      assert.equal(
+        (await ask(method, url, { ...headers, ...(await grant(role, role)) }, body)).status,
+        read,
+        `${role} ${url}`
+      )
   }
   // Each operator has separate idempotency keys, so this is another adjustment.
   assert.equal((await ask('POST', '/stock/MUG/adjustments', { ...key, ...night }, { delta: 2 })).status, 200)

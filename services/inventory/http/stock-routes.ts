@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { reservedName } from '@orderly/callers'
+import { reservedName, staffRoles } from '@orderly/callers'
 import { idempotencyKeyOf, ProblemError, readBody } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
@@ -34,7 +34,8 @@ const maxManyValues = 40_000
 const maxErrors = 50
 
 const operators = { access: ['operator'] } as const
-const everyCaller = { access: ['shop', 'operator'] } as const
+const staff = { access: staffRoles } as const
+const everyCaller = { access: ['shop', ...staffRoles] } as const
 
 export function addStockRoutes(http: FastifyInstance, stock: StockAdmin): void {
   for (const schema of sharedSchemas) http.addSchema(schema)
@@ -79,7 +80,7 @@ export function addStockRoutes(http: FastifyInstance, stock: StockAdmin): void {
     return { count: levelsOf(result).length }
   })
 
-  routes.get('/stock', { schema: listLevels, config: operators }, async (request, reply) => {
+  routes.get('/stock', { schema: listLevels, config: staff }, async (request, reply) => {
     const { after = '', limit = '1000', column = 'available' } = request.query
     if (request.headers.accept?.includes('text/csv') === true) {
       const first = await stock.page({ after, limit: pageOfFile })
@@ -103,15 +104,11 @@ export function addStockRoutes(http: FastifyInstance, stock: StockAdmin): void {
     }
   }
 
-  routes.get(
-    '/stock/:sku/movements',
-    { schema: listMovements, config: operators },
-    async ({ params: { sku }, query }) => {
-      const before = Number(query.before ?? Number.MAX_SAFE_INTEGER)
-      const movements = await stock.movements(sku, { before, limit: Number(query.limit ?? 100) })
-      return { items: movements.map(({ movedAtMs, ...own }) => ({ ...own, at: new Date(movedAtMs).toISOString() })) }
-    }
-  )
+  routes.get('/stock/:sku/movements', { schema: listMovements, config: staff }, async ({ params: { sku }, query }) => {
+    const before = Number(query.before ?? Number.MAX_SAFE_INTEGER)
+    const movements = await stock.movements(sku, { before, limit: Number(query.limit ?? 100) })
+    return { items: movements.map(({ movedAtMs, ...own }) => ({ ...own, at: new Date(movedAtMs).toISOString() })) }
+  })
 }
 
 /**

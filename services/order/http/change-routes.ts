@@ -50,7 +50,7 @@ export function addChangeRoutes(http: FastifyInstance, options: ChangeRoutesOpti
   const signalOf = createRequestSignals(http)
   const find = createFindOrder({ ...options, signalOf })
 
-  const config = { access: ['shop', 'operator'] } as const
+  const config = { access: ['shop', 'support', 'operator'] } as const
   http.register((scope, _options, registered) => {
     takeNoBody(scope)
     const typed = scope.withTypeProvider<TypeBoxTypeProvider>()

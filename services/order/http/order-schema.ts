@@ -153,7 +153,7 @@ export const listOrders = {
   operationId: 'listOrders',
   summary: 'List orders',
   description:
-    'Returns the orders that match all given filters, newest first. A shop must give `userID` and gets its own orders; an operator can list the orders of all users and shops. Orders that are placed meanwhile do not shift later pages. A page examines 10,000 orders at most, so a filter by status, SKU or time can result in a short or empty page: continue with `nextCursor` while there is one. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.',
+    'Returns the orders that match all given filters, newest first. A shop must give `userID` and gets its own orders; the other roles can list the orders of all users and shops. Orders that are placed meanwhile do not shift later pages. A page examines 10,000 orders at most, so a filter by status, SKU or time can result in a short or empty page: continue with `nextCursor` while there is one. An order that was just accepted may not be listed yet; `GET /orders/{orderID}` finds it immediately.',
   tags: ['orders'],
   querystring: Type.Object(
     {

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { createShares, type ExceededLimit, type ShareLimits } from '@orderly/callers'
+import { createShares, type ExceededLimit, type ShareLimits, staffRoles } from '@orderly/callers'
 import { ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { isFinal, isSettled, type Order, statusEventsAfter } from '../domain/order-status.ts'
@@ -32,7 +32,7 @@ const comeAgainMs = 1_000
 export function addStream(http: FastifyInstance, options: StreamOptions): void {
   const { watch, find, signalOf, streamLimits, heartbeatMs = usualHeartbeatMs } = options
   const streams = createShares(streamLimits)
-  const route = { schema: streamOrder, exposeHeadRoute: false, config: { access: ['shop', 'operator'] } as const }
+  const route = { schema: streamOrder, exposeHeadRoute: false, config: { access: ['shop', ...staffRoles] } as const }
 
   http.withTypeProvider<TypeBoxTypeProvider>().get('/orders/:orderID/events', route, async (request, reply) => {
     const release = streams.acquire(request.caller?.name)

@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { ShareLimits } from '@orderly/callers'
+import { type ShareLimits, staffRoles } from '@orderly/callers'
 import { type FieldError, invalidFields, ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
@@ -20,7 +20,7 @@ export interface StatusRoutesOptions {
 }
 
 const usualPageSize = 20
-const readers = { access: ['shop', 'operator'] } as const
+const readers = { access: ['shop', ...staffRoles] } as const
 
 export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOptions): void {
   const { orders } = options

@@ -5,7 +5,7 @@ import type { OrderFilter, PageRequest } from './order-store.ts'
 
 /**
  * The statements that list orders. Ids rise with time, so the indexes on ids list the newest orders
- * first. There is no index on the status: it would end updates within a page (HOT), and each order
+ * first. The status is not indexed: an index would end updates within a page (HOT), and each order
  * would cost more writes. A filter that has no index examines `examinedPerPage` orders at most. The
  * first statement finds the last one of these, the second one reads those that match.
  */
