@@ -54,10 +54,10 @@ export function timelineOf(
     const detail = outcome.kind === 'reserved' ? reserved : `${outcome.reason} ${JSON.stringify(outcome.shortages)}`
     add(outcome.decided_at, `decided: ${outcome.kind}`, 'inventory.outcomes', detail)
   }
-  for (const { kind, cause, finished_at } of settlements) {
+  for (const { kind, cause, settled_at } of settlements) {
     const why = cause === null ? '' : String(cause)
     const detail = kind === 'released' && reserved !== '' ? `${why}: ${reserved}` : why
-    add(finished_at, String(kind), 'inventory.settlements', detail)
+    add(settled_at, String(kind), 'inventory.settlements', detail)
   }
   for (const { event_id, target, status, attempts, code, reason, accepted_at, finished_at } of deliveries) {
     const why = code === null ? '' : `, ${code}: ${reason}`

@@ -65,7 +65,7 @@ test('the timeline of a released order contains the released items and the posit
         ...noTables,
         status: { accepted_at: at(0), items: given, total_minor: totalMinor, currency: 'EUR' },
         outcome: { kind: 'reserved', decided_at: at(1) },
-        settlements: [{ kind: 'released', cause: 'cancelled', finished_at: at(2) }],
+        settlements: [{ kind: 'released', cause: 'cancelled', settled_at: at(2) }],
         audits: [
           {
             table: 'audit.orders_created',
