@@ -130,7 +130,6 @@ test('the settings of containers and pods are known to their services and valid 
     // Paths that exist on the machine of the test.
     const files = {
       KAFKA_TLS_CA_FILE: import.meta.filename,
-      SEED_STOCK_FILE: import.meta.filename,
       DATABASE_URL_FILE: secretFile,
       SCHEMA_REGISTRY_PASSWORD_FILE: secretFile
     }
@@ -303,8 +302,7 @@ test('in production the compose file requires API keys, and a job creates the fi
     writeFileSync(secretFile, `postgres://orderly_${name}:secret@postgres:5432/orderly\n`)
     const files = {
       DATABASE_URL_FILE: secretFile,
-      SCHEMA_REGISTRY_PASSWORD_FILE: secretFile,
-      SEED_STOCK_FILE: import.meta.filename
+      SCHEMA_REGISTRY_PASSWORD_FILE: secretFile
     }
     const own = Object.entries(environmentOf(name)).map(([setting, value]) => [
       setting,
@@ -314,5 +312,6 @@ test('in production the compose file requires API keys, and a job creates the fi
     const given = { ...Object.fromEntries(own), ORDERLY_PROFILE: 'prod' }
     const config = parseConfig(schema as TObject<TProperties>, given) as { API_KEYS: string }
     assert.equal(config.API_KEYS, 'required', name)
+    assert.ok(!('SEED_STOCK_FILE' in given), 'the inventory refuses the sample stock')
   }
 })
