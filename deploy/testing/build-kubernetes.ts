@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
+import { copyFile, mkdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type CommandSpec, readArguments } from '@orderly/command-line'
+import { type GoBuilder, withGo } from './build-with-go.ts'
 import { definitions, programs, versions } from './kubernetes-programs.ts'
 
 const spec: CommandSpec = {
@@ -16,7 +14,6 @@ const spec: CommandSpec = {
 }
 readArguments(spec)
 
-const run = promisify(execFile)
 const customResources = {
   'github.com/kedacore/keda/v2': {
     version: versions.keda,
@@ -30,52 +27,27 @@ const customResources = {
   }
 }
 
-const directory = await mkdtemp(join(tmpdir(), 'orderly-build-'))
-const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod' }
-const go = async (...args: string[]) => (await run('go', args, { cwd: directory, env, maxBuffer: 50_000_000 })).stdout
 try {
-  if (!existsSync(definitions)) await copyDefinitions()
-  await build(programs.helm, 'helm.sh/helm/v4', versions.helm, 'cmd/helm')
-  await build(programs.apiServer, 'k8s.io/kubernetes', versions.kubernetes, 'cmd/kube-apiserver')
+  await withGo(async go => {
+    if (!existsSync(definitions)) await copyDefinitions(go)
+    await go.build(programs.helm, { module: 'helm.sh/helm/v4', version: versions.helm, path: 'cmd/helm' })
+    await go.build(programs.apiServer, {
+      ...{ module: 'k8s.io/kubernetes', version: versions.kubernetes, path: 'cmd/kube-apiserver' },
+      // The API server reports this version, which Helm compares with the chart's `kubeVersion`.
+      versionVariable: 'k8s.io/component-base/version.gitVersion'
+    })
+  })
 } catch (error) {
-  const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string }
-  const reason = code === 'ENOENT' ? '`go` is not on PATH: install Go 1.26 or newer' : stderr || message
-  process.stderr.write(`The programs could not be built: ${reason}\n`)
+  process.stderr.write(`The programs could not be built: ${(error as Error).message}\n`)
   process.exitCode = 1
-} finally {
-  await rm(directory, { recursive: true, force: true })
 }
 
-async function copyDefinitions(): Promise<void> {
+async function copyDefinitions(go: GoBuilder): Promise<void> {
   const unfinished = `${definitions}.${process.pid}`
   await mkdir(unfinished, { recursive: true })
   for (const [module, { version, files }] of Object.entries(customResources)) {
-    const { Dir: source } = await download(module, version)
+    const source = await go.sourceOf(module, version)
     for (const file of files) await copyFile(join(source, file), join(unfinished, file.split('/').at(-1) as string))
   }
   await rename(unfinished, definitions)
-}
-
-async function download(module: string, version: string): Promise<{ Dir: string; GoMod: string }> {
-  return JSON.parse(await go('mod', 'download', '-json', `${module}@${version}`))
-}
-
-async function build(program: string, module: string, version: string, path: string): Promise<void> {
-  if (existsSync(program)) return
-  process.stdout.write(`building ${program}\n`)
-  const { GoMod } = await download(module, version)
-  // Kubernetes refers to its own parts without a version.
-  const parts = [...(await readFile(GoMod, 'utf8')).matchAll(/^\s+(\S+) v0\.0\.0$/gm)].map(
-    ([, name]) => `replace ${name} => ${name} ${version.replace(/^v1/, 'v0')}`
-  )
-  await writeFile(
-    join(directory, 'go.mod'),
-    [`module build`, 'go 1.26.0', `require ${module} ${version}`, ...parts, ''].join('\n')
-  )
-  await mkdir(dirname(program), { recursive: true })
-  const unfinished = `${program}.${process.pid}`
-  // The API server reports this version, which Helm compares with the chart's `kubeVersion`.
-  const flags = `-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=${version}`
-  await go('build', '-trimpath', flags, '-o', unfinished, `${module}/${path}`)
-  await rename(unfinished, program)
 }
