@@ -32,11 +32,12 @@ test('one order is one trace in Jaeger without orphans, and the batches link to 
   const jaeger = await startJaegerOrSkip(t)
   if (jaeger === undefined) return
   const name = `tracing-${randomBytes(4).toString('hex')}`
-  t.after(() => rm(join(orderlyDirectory, name), { recursive: true, force: true }))
   const launcher = startLauncher(t, 'start', ['--run', name, '--free-ports'], {
     OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.otlpURL,
     OTEL_BSP_SCHEDULE_DELAY: '200'
   })
+  // Hooks run in order, so the launcher has stopped.
+  t.after(() => rm(join(orderlyDirectory, name), { recursive: true, force: true }))
   await launcher.waitFor('Ctrl-C stops everything', 240_000)
   const orderURL = /^order +(http:\S+)/m.exec(launcher.output().stdout)?.[1]
   const response = await fetch(`${orderURL}/orders`, {

@@ -73,8 +73,9 @@ describe('the packed client', () => {
     ] as const)
     const name = `e2e-${randomBytes(4).toString('hex')}`
     const settings = Object.entries(ports).map(([port, value]) => [`ORDERLY_${port}_PORT`, String(value)])
-    t.after(() => rmSync(join(orderlyDirectory, name), { recursive: true, force: true }))
     const launcher = startLauncher(t, 'start', ['--run', name], Object.fromEntries(settings))
+    // Hooks run in order, so the launcher has stopped.
+    t.after(() => rmSync(join(orderlyDirectory, name), { recursive: true, force: true }))
     await launcher.waitFor('Ctrl-C stops everything', 240_000)
 
     const example = join(directory, 'order.mjs')
