@@ -37,7 +37,7 @@ export function startJavaServer(supervisor: Supervisor, given: JavaProcessSpec):
   const spec = { ...given, args: [...agent, `-Djava.io.tmpdir=${temporary}`, ...given.args] }
   const archived = archivedClasses(spec)
   if (archived.length > 0) return startJava(supervisor, { ...spec, args: [...archived, ...spec.args] })
-  if (spec.agent !== undefined) return startJava(supervisor, spec)
+  if (spec.agent !== undefined || !canBeArchived(jarsHome(spec.jars))) return startJava(supervisor, spec)
   const archive = archiveOf(spec)
   const unfinished = `${archive}.${process.pid}-${spec.name}`
   const child = startJava(supervisor, { ...spec, args: [`-XX:ArchiveClassesAtExit=${unfinished}`, ...spec.args] })
@@ -52,7 +52,15 @@ export function startJavaServer(supervisor: Supervisor, given: JavaProcessSpec):
  */
 export function archivedClasses(of: Pick<JavaProcessSpec, 'jars' | 'java'>): string[] {
   const archive = archiveOf(of)
-  return existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []
+  return existsSync(archive) && canBeArchived(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []
+}
+
+/**
+ * Returns false for a path with `!`. In the location of an archived class, Java reads it as the
+ * separator of an entry in a jar, and the registry then does not find its files.
+ */
+export function canBeArchived(path: string): boolean {
+  return !path.includes('!')
 }
 
 function archiveOf({ jars, java }: Pick<JavaProcessSpec, 'jars' | 'java'>): string {

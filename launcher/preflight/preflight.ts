@@ -52,10 +52,12 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
  * @throws UserError for a character that cannot be part of an entry of Java's class path
  */
 export function refuseImpossiblePath(directory: string): void {
-  const found = /[:;\n\r]/.exec(directory)?.[0]
+  const found = /[:;\n\r]|!(?=[/\\])|!$/.exec(directory)?.[0]
   if (found === undefined) return
+  const what = found === '!' ? 'a folder whose name ends with "!"' : JSON.stringify(found)
+  const separated = found === '!' ? 'a jar from its entries' : "entries of Java's class path"
   throw new UserError(
-    `The path of this checkout contains ${JSON.stringify(found)}, which separates entries of Java's class path: move it to a path without that character.`
+    `The path of this checkout contains ${what}, which separates ${separated}: move it to a path without that character.`
   )
 }
 

@@ -62,8 +62,9 @@ test('a free port that is assigned to two components is refused with both of the
   })
 })
 
-test('a checkout path with a colon is refused; other special characters are accepted', () => {
+test('a checkout path that Java cannot read is refused; other special characters are accepted', () => {
   refuseImpossiblePath('/home/ü/a b,c#d!e=f')
+  assert.throws(() => refuseImpossiblePath('/home/a!/b'), /contains a folder whose name ends with "!", .* move it/)
   assert.throws(() => refuseImpossiblePath('/home/a:b'), {
     name: 'UserError',
     message: /^The path of this checkout contains ":", .* move it/
