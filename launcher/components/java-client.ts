@@ -2,6 +2,7 @@ import type { KafkaConnection } from '@orderly/kafka'
 
 /** Returns the settings of Kafka's Java client for a connection, unescaped. */
 export function javaClientProperties({ brokers, tls, sasl }: KafkaConnection): Record<string, string> {
+  if (sasl?.mechanism === 'OAUTHBEARER') throw new Error('a bearer token cannot be passed to a Java client')
   const protocol = `${sasl ? 'SASL_' : ''}${tls ? 'SSL' : 'PLAINTEXT'}`
   const module = sasl?.mechanism === 'PLAIN' ? 'plain.PlainLoginModule' : 'scram.ScramLoginModule'
   return {

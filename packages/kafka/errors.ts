@@ -13,6 +13,9 @@ import { findErrorBy, protocolErrors, protocolErrorsCodesById, type ResponseErro
  * - `BATCH_CORRUPT`: the bytes of a batch differ from those that its producer wrote
  * - `INVALID_OPTION`: an option has an unusable value; the message names it
  * - `UNREADABLE`, `UNWRITABLE`: errors of the built-in codecs
+ * - `AUTHENTICATION_FAILED`, `TOKEN_UNAVAILABLE`: the broker rejected the credentials, or the
+ *   program could not provide a token
+ * - `NO_COMMITTED_OFFSET`: a stage with `startAt: 'none'` has no offset to start from
  * - `UNEXPECTED`: none of these; a bug in a program
  * - `REBALANCED`: the partitions were reassigned while a batch was in flight
  */
@@ -67,11 +70,12 @@ export function checkCode(errorCode: number, doing: string): void {
 
 /** Converts any thrown value, such as an error of the client library, to a KafkaError. */
 export function toKafkaError(error: unknown, doing: string): KafkaError {
-  if (error instanceof KafkaError) return error
+  const login = findCause(error, cause => cause instanceof KafkaError && loginFailures.has(cause.code))
+  if (login !== undefined) return login as KafkaError
   const answered = findErrorBy(error as ResponseError, 'code', 'PLT_KFK_PROTOCOL') as { apiCode?: number } | null
   if (answered?.apiCode !== undefined) return protocolError(answered.apiCode, doing)
   const code = (error as { code?: string } | null)?.code
-  if (hasCause(error, 'PLT_KFK_AUTHENTICATION')) {
+  if (findCause(error, cause => (cause as { code?: unknown }).code === 'PLT_KFK_AUTHENTICATION') !== undefined) {
     return new KafkaError('AUTHENTICATION_FAILED', `${doing}: the broker rejected the credentials`, {
       retryable: false,
       cause: error
@@ -86,6 +90,9 @@ export function toKafkaError(error: unknown, doing: string): KafkaError {
   return new KafkaError('UNEXPECTED', `${doing}: ${reason}`, { retryable: false, cause: error })
 }
 
+/** Errors of a login with a bearer token, which the client library reports as the cause of its own. */
+const loginFailures = new Set(['AUTHENTICATION_FAILED', 'TOKEN_UNAVAILABLE'])
+
 const networkFailures = new Set([
   'PLT_KFK_NETWORK',
   'PLT_KFK_TIMEOUT',
@@ -94,12 +101,16 @@ const networkFailures = new Set([
   'PLT_KFK_UNEXPECTED_CORRELATION_ID'
 ])
 
-function hasCause(error: unknown, code: string): boolean {
-  if (!(error instanceof Error)) return false
-  if ((error as { code?: unknown }).code === code) return true
-  return (
-    hasCause(error.cause, code) || (error instanceof AggregateError && error.errors.some(one => hasCause(one, code)))
-  )
+/** Returns the first error that matches: the error, its causes, and those that it combines. */
+function findCause(error: unknown, matches: (error: Error) => boolean): Error | undefined {
+  if (!(error instanceof Error)) return undefined
+  if (matches(error)) return error
+  const causes = error instanceof AggregateError ? [error.cause, ...error.errors] : [error.cause]
+  for (const cause of causes) {
+    const found = findCause(cause, matches)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 function rootMessage(error: Error): string {

@@ -10,7 +10,7 @@ export {
 export { type AvroCodecOptions, type AvroType, avroCodec } from './codecs/avro-codec.ts'
 export { bytesCodec, type JSONCodecOptions, jsonCodec, stringCodec } from './codecs/plain-codecs.ts'
 export { UnreadableError } from './codecs/unreadable-error.ts'
-export type { KafkaConnection } from './connection.ts'
+export type { KafkaConnection, PasswordLogin, TokenLogin } from './connection.ts'
 export type { CommittedOffset } from './consumer-group/committed-offsets.ts'
 export type { InputOffset } from './consumer-group/offset-entry.ts'
 export type { WaitingDeadLetters } from './dead-letter-replay/counts.ts'
@@ -66,7 +66,9 @@ export type { QuorumDescription } from './inspect/quorum.ts'
 export { type OffsetRange, readRanges } from './inspect/read-ranges.ts'
 export type { PartitionDescription, TopicConfig, TopicDescription } from './inspect/topics.ts'
 export type { HeldPartition, OpenTransaction, PartitionHolder } from './inspect/transactions.ts'
-export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts'
+export type { Compression } from './producer/compression.ts'
+export { createProducer, type Producer } from './producer/producer.ts'
+export type { ProducerOptions, SendOptions } from './producer/producer-options.ts'
 export {
   createReservedWriter,
   type ReservationEnd,
@@ -107,7 +109,10 @@ export type {
   StageObserver,
   StageOptions,
   StageTick,
+  StopOptions,
   TickContext
 } from './stage/stage.ts'
+export type { PartitionHealth, StageFailure, StageHealth, StageState } from './stage/stage-health.ts'
+export type { StartAt } from './stage/start-at.ts'
 export { offsetsIDPrefix, setGroupOffsets } from './transaction/set-offsets.ts'
 export { partitionKey, type TopicPartition } from './types.ts'

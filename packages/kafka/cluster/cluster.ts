@@ -6,9 +6,10 @@ import {
   findCoordinatorV6,
   metadataV12
 } from '@platformatic/kafka'
-import type { KafkaConnection } from '../connection.ts'
+import { assertValidConnection, type KafkaConnection } from '../connection.ts'
 import { checkCode, KafkaError, protocolError, protocolErrorName, toKafkaError } from '../errors.ts'
 import { request } from './requests.ts'
+import { TokenSessions, tokenConnectTimeoutMs } from './token-sessions.ts'
 
 /** Leader of a partition. */
 export interface PartitionLeader {
@@ -38,6 +39,7 @@ interface KnownTopic extends Age {
 }
 
 const defaultMaxAgeMs = 10_000
+const connectTimeoutMs = 3_000
 /** Delay of the next refresh after an answer that was older than the cached facts. */
 const staleAnswerPauseMs = 500
 const _topicAuthorizationFailed = 29
@@ -66,6 +68,8 @@ const coordinatorTypes = { group: 0, transaction: 1 } as const
 export class Cluster {
   readonly #bootstrap: readonly Broker[]
   readonly #pool: ConnectionPool
+  /** Set for a login with bearer tokens. */
+  readonly #sessions: TokenSessions | undefined
   readonly #maxAgeMs: number
   readonly #brokers = new Map<number, Broker>()
   readonly #topics = new Map<string, KnownTopic>()
@@ -80,14 +84,19 @@ export class Cluster {
    */
   #turn = 0
 
+  /** @throws KafkaError `INVALID_OPTION`, `INVALID_ADDRESS` */
   constructor(connection: KafkaConnection, options: { requestTimeoutMs: number }) {
+    assertValidConnection(connection)
+    const { sasl } = connection
+    if (sasl?.mechanism === 'OAUTHBEARER') this.#sessions = new TokenSessions(sasl, options.requestTimeoutMs)
     this.#bootstrap = connection.brokers.map(parseBroker)
     this.#maxAgeMs = connection.metadataMaxAgeMs ?? defaultMaxAgeMs
     this.#pool = new ConnectionPool(connection.clientID, {
-      connectTimeout: 3_000,
+      connectTimeout: this.#sessions ? tokenConnectTimeoutMs : connectTimeoutMs,
       requestTimeout: options.requestTimeoutMs,
       ...(connection.tls === undefined ? {} : { tls: connection.tls, tlsServerName: true }),
-      ...(connection.sasl === undefined ? {} : { sasl: connection.sasl })
+      ...(this.#sessions && { sasl: { mechanism: 'OAUTHBEARER', authenticate: this.#sessions.authenticate } }),
+      ...(!this.#sessions && sasl && { sasl })
     } as ConnectionOptions)
   }
 
@@ -350,6 +359,7 @@ export class Cluster {
 
   async close(): Promise<void> {
     for (const [, connection] of this.#pool) connection.socket?.destroy()
+    this.#sessions?.close()
     await this.#pool.close()
   }
 }

@@ -46,13 +46,18 @@ export function decodeSubscribedTopics(subscription: Buffer): string[] {
   return decodeConsumerProtocolSubscription(subscription).topics
 }
 
-export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer {
+/**
+ * Encodes the partitions of a member, and in the user data the topics in which the group had no
+ * offset when the leader assigned them. All members of a generation thus learn the same.
+ */
+export function encodeAssignment(partitions: readonly TopicPartition[], newTopics: readonly string[] = []): Buffer {
   const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
   const assignedPartitions = [...byTopic].map(([topic, own]) => ({
     topic,
     partitions: own.map(({ partition }) => partition)
   }))
-  return encodeConsumerProtocolAssignment({ version: 1, assignedPartitions })
+  const userData = newTopics.length === 0 ? {} : { userData: Buffer.from(`${newTopicsPrefix}${newTopics.join(' ')}`) }
+  return encodeConsumerProtocolAssignment({ version: 1, assignedPartitions, ...userData })
 }
 
 export function decodeAssignment(assignment: Buffer): TopicPartition[] {
@@ -61,6 +66,16 @@ export function decodeAssignment(assignment: Buffer): TopicPartition[] {
     partitions.map(partition => ({ topic, partition }))
   )
 }
+
+/** Returns the topics in which the group had no offset when the leader assigned the partitions. */
+export function decodeNewTopics(assignment: Buffer): string[] {
+  if (assignment.length === 0) return []
+  const text = decodeConsumerProtocolAssignment(assignment).userData?.toString() ?? ''
+  return text.startsWith(newTopicsPrefix) ? text.slice(newTopicsPrefix.length).split(' ') : []
+}
+
+/** Names of topics contain no spaces. */
+const newTopicsPrefix = 'new-topics='
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0

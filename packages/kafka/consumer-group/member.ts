@@ -8,10 +8,12 @@ import type { GroupIdentity, TopicPartition } from '../types.ts'
 import {
   assignPartitions,
   decodeAssignment,
+  decodeNewTopics,
   decodeSubscribedTopics,
   encodeAssignment,
   encodeSubscription
 } from './assignment.ts'
+import { lastCommittedOffsets } from './committed-offsets.ts'
 import { describeShapes, lookUpShapes, type TopicShapes } from './topic-shapes.ts'
 
 export interface GroupMemberOptions {
@@ -26,6 +28,8 @@ export interface GroupMemberOptions {
   readonly sessionTimeoutMs: number
   /** Maximum time for which the other members wait for this one to finish its in-flight work. */
   readonly rebalanceTimeoutMs: number
+  /** True if the leader must find the topics in which the group has no offset. */
+  readonly findsNewTopics?: boolean
   readonly logger: Logger
   /** Called when `mustRejoin` or `failure` changed. */
   readonly onChange: () => void
@@ -75,6 +79,7 @@ export class GroupMember {
   /** Shapes of the topics at the last join of this member. */
   #shapes: TopicShapes = { found: new Map(), failed: new Map() }
   #isWatching = false
+  #newTopics: readonly string[] = []
 
   constructor(cluster: Cluster, options: GroupMemberOptions) {
     this.#cluster = cluster
@@ -88,6 +93,14 @@ export class GroupMember {
   /** Error of a fenced member. */
   get failure(): KafkaError | undefined {
     return this.#failure
+  }
+
+  /**
+   * Topics in which the group had no offset when the leader made the current assignment; empty
+   * without `findsNewTopics`.
+   */
+  get newTopics(): readonly string[] {
+    return this.#newTopics
   }
 
   get identity(): GroupIdentity {
@@ -198,6 +211,7 @@ export class GroupMember {
       assignments
     )
     checkCode(synced.errorCode, `syncing group ${groupID}`)
+    this.#newTopics = decodeNewTopics(synced.assignment)
     return decodeAssignment(synced.assignment)
   }
 
@@ -213,7 +227,17 @@ export class GroupMember {
     const { found } = await lookUpShapes(this.#options.metadata, [...topics])
     const partitionCounts = new Map([...found].map(([topic, { partitions }]) => [topic, partitions]))
     const assignment = assignPartitions(subscribers, partitionCounts)
-    return [...assignment].map(([memberId, partitions]) => ({ memberId, assignment: encodeAssignment(partitions) }))
+    const newTopics = await this.#findNewTopics([...topics])
+    return [...assignment].map(([memberId, partitions]) => {
+      return { memberId, assignment: encodeAssignment(partitions, newTopics) }
+    })
+  }
+
+  async #findNewTopics(topics: readonly string[]): Promise<string[]> {
+    const { findsNewTopics = false, groupID, metadata } = this.#options
+    if (!findsNewTopics) return []
+    const committed = new Set((await lastCommittedOffsets(metadata, groupID)).map(({ topic }) => topic))
+    return topics.filter(topic => !committed.has(topic))
   }
 
   #startHeartbeats(): void {

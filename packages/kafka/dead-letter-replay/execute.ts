@@ -82,7 +82,7 @@ export async function executeOnDeadLetters(
     stepTimeoutMs,
     // Compressed, because a record from a compressed batch may exceed the limit of its topic
     // uncompressed.
-    compresses: () => true
+    compression: 'gzip'
   })
   const reader = createTopicReader(connection, [topic])
   const book = new DeadLetterIndex()

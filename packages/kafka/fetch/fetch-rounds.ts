@@ -72,6 +72,7 @@ export class FetchRounds {
   readonly #roundsOf = new Map<number, number>()
   #assignment = 0
   #isRunDue = false
+  #isPaused = false
   #failure: KafkaError | undefined
   #nextFetched = 0
   /** Time of each leader's last response. */
@@ -104,6 +105,20 @@ export class FetchRounds {
     return this.#failure
   }
 
+  /** True while no fetch is sent. */
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.run()
+  }
+
   get maxBufferedBytes(): number {
     return this.#options.maxBufferedBytes ?? defaultMaxBufferedBytes
   }
@@ -123,7 +138,7 @@ export class FetchRounds {
 
   /** Starts a round for each leader that has partitions with room and no round in flight. */
   run(): void {
-    if (this.#failure !== undefined) return
+    if (this.#failure !== undefined || this.#isPaused) return
     const byLeader = new Map<number, LedPartition[]>()
     for (const state of this.#inTurn()) {
       if (state.fetching || state.held || !this.#hasRoom(state)) continue

@@ -6,6 +6,7 @@ import { type FetcherOptions, FetchRounds } from './fetch-rounds.ts'
 import type { FetchedRecord } from './fetched-record.ts'
 import {
   createPartitionState,
+  lagOf,
   nextToTake,
   type PartitionPosition,
   type PartitionProgress,
@@ -72,6 +73,22 @@ export class Fetcher {
     this.wake()
   }
 
+  /** True while nothing is fetched and nothing buffered is taken. */
+  get isPaused(): boolean {
+    return this.#rounds.isPaused
+  }
+
+  /** Sends no more fetches and keeps what is buffered. `take` returns nothing until `resume`. */
+  pause(): void {
+    this.#rounds.pause()
+    this.wake()
+  }
+
+  resume(): void {
+    this.#rounds.resume()
+    this.wake()
+  }
+
   /** Ends a wait in `take`. */
   wake(): void {
     this.#wake?.()
@@ -117,6 +134,13 @@ export class Fetcher {
         ...{ topic, partition, topicID, ...nextToTake(state) },
         ...(completeUntilMs !== undefined && { completeUntilMs })
       }
+    })
+  }
+
+  /** Returns how many offsets each partition has left to take, as far as known. */
+  lags(): { readonly topic: string; readonly partition: number; readonly lag: number | undefined }[] {
+    return [...this.#partitions.values()].map(state => {
+      return { topic: state.topic, partition: state.partition, lag: lagOf(state) }
     })
   }
 
@@ -183,12 +207,14 @@ export class Fetcher {
   }
 
   hasRecords(): boolean {
+    if (this.isPaused) return false
     for (const state of this.#partitions.values()) if (state.waiting > 0) return true
     return false
   }
 
   /** Takes records like `take`, but only buffered ones, without waiting. */
   takeBuffered(maxRecords: number, maxBytes = Number.POSITIVE_INFINITY): FetchedRecord[] {
+    if (this.isPaused) return []
     const states = [...this.#partitions.values()]
     const share = Math.max(1, Math.ceil(maxRecords / Math.max(1, states.filter(state => state.waiting > 0).length)))
     const openBytes = states.reduce((sum, { batches, nextBatch }) => sum + (batches[nextBatch]?.openBytes ?? 0), 0)

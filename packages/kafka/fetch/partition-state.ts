@@ -79,6 +79,8 @@ export interface PartitionState {
    */
   end: { readonly offset: bigint; readonly atMs: number } | undefined
   completeUntilMs: number | undefined
+  /** End of what can be read, as of the last response. */
+  stableEnd: bigint | undefined
 }
 
 /**
@@ -112,7 +114,8 @@ export function createPartitionState({
     damagedReads: 0,
     held: false,
     end: undefined,
-    completeUntilMs: undefined
+    completeUntilMs: undefined,
+    stableEnd: undefined
   }
 }
 
@@ -132,6 +135,7 @@ export function keep(state: PartitionState, answer: FetchedPiece, limits: ReadLi
   if (nextOffset !== state.fetchOffset) state.damagedReads = 0
   state.fetchOffset = nextOffset
   state.fetchEpoch = lastEpoch ?? state.fetchEpoch
+  state.stableEnd = answer.lastStableOffset
   passEnd(state)
   return state.waiting - waitingBefore
 }
@@ -242,6 +246,12 @@ export function nextToTake(state: PartitionState): { readonly offset: bigint; re
   return state.waiting > 0
     ? { offset: state.takeOffset, leaderEpoch: state.takeEpoch }
     : { offset: state.fetchOffset, leaderEpoch: state.fetchEpoch }
+}
+
+/** Returns how many offsets can be read after those that were taken; undefined while unknown. */
+export function lagOf(state: PartitionState): number | undefined {
+  if (state.stableEnd === undefined) return undefined
+  return Math.max(0, Number(state.stableEnd - nextToTake(state).offset))
 }
 
 export function changeOf({ topic, partition, fetchOffset }: PartitionState) {

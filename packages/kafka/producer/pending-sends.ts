@@ -10,7 +10,13 @@ export interface PendingSend {
   hasEnded: boolean
   readonly deadlineMs: number
   readonly resolve: () => void
-  readonly reject: (error: KafkaError) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** A signal and its pending calls, with one listener for all of them. */
+interface WatchedSignal {
+  readonly calls: Set<PendingSend>
+  readonly onAbort: () => void
 }
 
 const sweepIntervalMs = 20
@@ -25,6 +31,7 @@ export class PendingSends {
   readonly #maxRecords: number
   readonly #maxBytes: number
   readonly #waiting = new Set<PendingSend>()
+  readonly #bySignal = new Map<AbortSignal, WatchedSignal>()
   #records = 0
   #bytes = 0
   #sweeper: NodeJS.Timeout | undefined
@@ -60,8 +67,39 @@ export class PendingSends {
     if (--call.remaining === 0 && this.#end(call)) call.resolve()
   }
 
-  fail(call: PendingSend, error: KafkaError): void {
-    if (this.#end(call)) call.reject(error)
+  /** Rejects a call with a KafkaError, or with the reason of a signal. */
+  fail(call: PendingSend, reason: unknown): void {
+    if (this.#end(call)) call.reject(reason)
+  }
+
+  failAll(reason: unknown): void {
+    for (const call of this.#waiting) this.fail(call, reason)
+  }
+
+  /** Returns the answer of a call, and rejects the call when the signal aborts. */
+  async abortable(call: PendingSend, answer: Promise<void>, signal: AbortSignal): Promise<void> {
+    const own = this.#bySignal.get(signal) ?? this.#watch(signal)
+    own.calls.add(call)
+    try {
+      await answer
+    } finally {
+      own.calls.delete(call)
+      if (own.calls.size === 0) {
+        signal.removeEventListener('abort', own.onAbort)
+        this.#bySignal.delete(signal)
+      }
+    }
+  }
+
+  #watch(signal: AbortSignal): WatchedSignal {
+    const calls = new Set<PendingSend>()
+    const onAbort = () => {
+      for (const call of calls) this.fail(call, signal.reason)
+    }
+    const watched = { calls, onAbort }
+    signal.addEventListener('abort', onAbort)
+    this.#bySignal.set(signal, watched)
+    return watched
   }
 
   get isEmpty(): boolean {

@@ -181,12 +181,13 @@ function createProduceRequest(
 
 /**
  * A batch to be written. `encode` is called when the request is sent, so that the batch contains
- * all records that have arrived by then. It returns undefined if the batch has become obsolete.
+ * all records that have arrived by then. It returns undefined if the batch has become obsolete, and
+ * a promise if it compresses the batch.
  */
 export interface PendingBatch {
   readonly topic: string
   readonly partition: number
-  readonly encode: () => Buffer | undefined
+  readonly encode: () => Buffer | undefined | Promise<Buffer>
 }
 
 /**
@@ -218,8 +219,9 @@ export function createBatchWriter(timeoutMs: number): (connection: Connection, b
   function openWriter(connection: Connection): (batch: PendingBatch) => Promise<number> {
     const options = { nameOf: partitionKey, maxItems: maxBatchesInRequest, minIntervalMs }
     const writer = inGroups<PendingBatch, number>(async pending => {
-      const batches = pending.flatMap(({ topic, partition, encode }) => {
-        const bytes = encode()
+      const encoded = await Promise.all(pending.map(({ encode }) => encode()))
+      const batches = pending.flatMap(({ topic, partition }, index) => {
+        const bytes = encoded[index]
         return bytes === undefined ? [] : { topic, partition, bytes }
       })
       const codes = batches.length === 0 ? undefined : await produce(connection, batches, { timeoutMs })

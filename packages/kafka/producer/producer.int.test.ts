@@ -5,7 +5,8 @@ import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createTopics } from '../cluster/admin.ts'
 import { falsifyProduceResponses } from '../testing/falsify-produce.ts'
 import { readCommitted } from '../testing/read-committed.ts'
-import { createProducer, type ProducerOptions } from './producer.ts'
+import { createProducer } from './producer.ts'
+import type { ProducerOptions } from './producer-options.ts'
 
 const connection = () => ({ brokers: integrationEnvironment().kafkaBrokers, clientID: 'producer-test' })
 
@@ -117,4 +118,21 @@ test('a rejection after an earlier lost response does not make the producer reus
     written.map(({ value }) => value.toString()),
     ['appended', 'acknowledged']
   )
+})
+
+test('an aborted call of send rejects with the reason of its signal, and others are written', async t => {
+  const { topic, producer } = await topicAndProducer(t, 1)
+  const record = (text: string) => ({ topic, key: 'k', value: Buffer.from(text), headers: {} })
+  const aborting = new AbortController()
+  const reason = new Error('the client has disconnected')
+  const aborted = producer.send([record('aborted')], { signal: aborting.signal })
+  const other = producer.send([record('other')])
+  aborting.abort(reason)
+  await assert.rejects(aborted, error => error === reason)
+  await other
+  await assert.rejects(producer.send([record('later')], { signal: aborting.signal }), error => error === reason)
+  await producer.send([record('last')])
+  const written = await readCommitted(connection(), topic, all => all.some(({ value }) => `${value}` === 'last'))
+  const texts = written.map(({ value }) => value.toString()).filter(text => text !== 'aborted')
+  assert.deepEqual(texts, ['other', 'last'])
 })

@@ -1,10 +1,11 @@
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { reduceDeadLetter } from '../dead-letters/reduce.ts'
-import { isDeadLetterTopic } from '../dead-letters/topics.ts'
 import { KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { checkSignal } from '../options.ts'
 import { approximateBytes, type OutputRecord, partitionOf } from '../records.ts'
 import { partitionKey } from '../types.ts'
+import { type Compression, compressBatch, compressionFor } from './compression.ts'
 import { type PendingSend, PendingSends } from './pending-sends.ts'
 import {
   addToSequence,
@@ -16,6 +17,7 @@ import {
   requestIdentity,
   retryUntil
 } from './produce.ts'
+import { assertValidProducerOptions, type ProducerOptions, type SendOptions } from './producer-options.ts'
 import { encodeRecordBatch } from './record-batch.ts'
 
 /**
@@ -42,13 +44,13 @@ export interface Producer {
    * Sends records. Resolves when every record is acknowledged by all in-sync replicas. Records for
    * several partitions are not written atomically. Concurrent calls share requests.
    *
-   * @throws KafkaError
+   * @throws the reason of the signal (of this call or of the producer) when it aborts, or KafkaError
    * - `PRODUCER_QUEUE_FULL`: nothing was written, try again later; one partition takes at most half
    *   of the queue
    * - `DELIVERY_TIMEOUT`: it is unknown whether the records were written
    * - `CLOSED`, or the broker's error (`MESSAGE_TOO_LARGE`, `TOPIC_AUTHORIZATION_FAILED`, …)
    */
-  send(records: readonly OutputRecord[]): Promise<void>
+  send(records: readonly OutputRecord[], options?: SendOptions): Promise<void>
   /**
    * Discards cached partition counts before the next send. Callers that changed the partitions call
    * this.
@@ -56,20 +58,6 @@ export interface Producer {
   forgetFacts(): void
   /** Sends the pending records, then disconnects. */
   close(): Promise<void>
-}
-
-export interface ProducerOptions {
-  /** Maximum time from `send` to the result; default 10 s. */
-  readonly deliveryTimeoutMs?: number
-  /**
-   * Maximum number of records pending or in flight; above it `send` rejects immediately. Default
-   * 50,000.
-   */
-  readonly maxBufferedRecords?: number
-  /**
-   * Maximum bytes of the records pending or in flight; default 64 MiB. A single call may exceed it.
-   */
-  readonly maxBufferedBytes?: number
 }
 
 interface QueuedRecord {
@@ -83,7 +71,7 @@ interface PartitionQueue {
   readonly partition: number
   /** Key of the partition in maps. */
   readonly key: string
-  readonly isCompressed: boolean
+  readonly compression: Compression
   readonly records: QueuedRecord[]
   sending: boolean
   /**
@@ -98,13 +86,18 @@ interface Session extends ProducerIdentity {
   readonly nextSequences: Map<string, number>
 }
 
+/** Creates an idempotent producer. @throws KafkaError `INVALID_OPTION`, or the reason of the signal */
 export async function createProducer(connection: KafkaConnection, options: ProducerOptions = {}): Promise<Producer> {
+  assertValidProducerOptions(options)
+  options.signal?.throwIfAborted()
   return new IdempotentProducer(connection, options)
 }
 
 class IdempotentProducer implements Producer {
   readonly #cluster: Cluster
   readonly #deliveryTimeoutMs: number
+  readonly #compression: Compression
+  readonly #signal: AbortSignal | undefined
   readonly #calls: PendingSends
   /**
    * Maximum number of records in a queue, so that a partition that cannot be written leaves room for
@@ -121,6 +114,9 @@ class IdempotentProducer implements Producer {
 
   constructor(connection: KafkaConnection, options: ProducerOptions) {
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
+    this.#compression = options.compression ?? 'none'
+    this.#signal = options.signal
+    this.#signal?.addEventListener('abort', this.#abort)
     this.#writeBatch = createBatchWriter(this.#deliveryTimeoutMs)
     const maxBufferedRecords = options.maxBufferedRecords ?? 50_000
     const maxBytes = options.maxBufferedBytes ?? 64 * 1024 * 1024
@@ -132,8 +128,11 @@ class IdempotentProducer implements Producer {
     this.#cluster = new Cluster(connection, { requestTimeoutMs })
   }
 
-  async send(records: readonly OutputRecord[]): Promise<void> {
+  async send(records: readonly OutputRecord[], { signal }: SendOptions = {}): Promise<void> {
     if (records.length === 0) return
+    checkSignal('signal', signal)
+    signal?.throwIfAborted()
+    this.#signal?.throwIfAborted()
     if (this.#closed) throw new KafkaError('CLOSED', 'the producer is closed', { retryable: false })
     const { call, answer } = this.#calls.open(records.length, sumOfBytes(records))
     const unknown = new Set(records.map(({ topic }) => topic).filter(topic => !this.#isKnown(topic)))
@@ -144,7 +143,7 @@ class IdempotentProducer implements Producer {
         error => this.#calls.fail(call, toKafkaError(error, 'looking up topics'))
       )
     }
-    return answer
+    return signal === undefined ? answer : this.#calls.abortable(call, answer, signal)
   }
 
   forgetFacts(): void {
@@ -153,8 +152,15 @@ class IdempotentProducer implements Producer {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#signal?.removeEventListener('abort', this.#abort)
     while (this.#working.size > 0) await Promise.all(this.#working)
     await this.#cluster.close()
+  }
+
+  /** Rejects the pending calls and disconnects. */
+  readonly #abort = (): void => {
+    this.#calls.failAll(this.#signal?.reason)
+    this.close().catch(() => {}) // nobody waits for it, and no connection is used any more
   }
 
   #isKnown(topic: string): boolean {
@@ -205,7 +211,7 @@ class IdempotentProducer implements Producer {
     let queue = this.#queues.get(key)
     if (queue === undefined) {
       queue = {
-        ...{ topic, partition, key, isCompressed: isDeadLetterTopic(topic) },
+        ...{ topic, partition, key, compression: compressionFor(topic, this.#compression) },
         ...{ records: [], sending: false, maxRecords: Number.POSITIVE_INFINITY }
       }
       this.#queues.set(key, queue)
@@ -230,7 +236,7 @@ class IdempotentProducer implements Producer {
    * waiting.
    */
   async #deliver(queue: PartitionQueue): Promise<void> {
-    const { topic, partition, key, isCompressed } = queue
+    const { topic, partition, key, compression } = queue
     let batch: readonly QueuedRecord[] | undefined
     let mayBeAppended = false
     const take = () => {
@@ -246,7 +252,8 @@ class IdempotentProducer implements Producer {
       const encode = () => {
         const records = take().map(({ record }) => record)
         if (records.length === 0) return undefined
-        return encodeRecordBatch({ records, isCompressed, producerID, epoch, firstSequence, isTransactional: false })
+        const bytes = encodeRecordBatch({ records, producerID, epoch, firstSequence, isTransactional: false })
+        return compression === 'none' ? bytes : compressBatch(bytes, compression)
       }
       const write = async () => {
         const connection = await this.#cluster.connectionToLeader(topic, partition)

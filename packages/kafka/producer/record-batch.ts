@@ -1,4 +1,3 @@
-import { gzipSync } from 'node:zlib'
 import { crc32c } from '@node-rs/crc32'
 import { areFields, encodedName, type OutputRecord } from '../records.ts'
 
@@ -12,7 +11,6 @@ export interface BatchWriter {
 
 export interface RecordBatch extends BatchWriter {
   readonly records: readonly OutputRecord[]
-  readonly isCompressed?: boolean
 }
 
 const headerBytes = 61
@@ -181,20 +179,24 @@ export class RecordBatchBuilder {
 /** Builder shared by all calls of `encodeRecordBatch`, which copy the result. */
 const builder = new RecordBatchBuilder()
 
-export function encodeRecordBatch({ records, isCompressed = false, ...writer }: RecordBatch): Buffer {
+export function encodeRecordBatch({ records, ...writer }: RecordBatch): Buffer {
   const nowMs = Date.now()
   builder.clear()
   for (const record of records) builder.add(record, nowMs)
-  const sealed = builder.seal(writer)
-  return isCompressed ? compressBatch(sealed) : Buffer.from(sealed)
+  return Buffer.from(builder.seal(writer))
 }
 
-/** Default compression: every Kafka client can read gzip, and it is stable in Node, unlike zstd. */
-const gzip = { type: 1, compress: (bytes: Buffer) => gzipSync(bytes, { level: 1 }) }
+/** Returns the encoded records of a batch. */
+export function encodedRecords(batch: Buffer): Buffer {
+  return batch.subarray(headerBytes)
+}
 
-/** Returns a copy of a batch with compressed records. */
-export function compressBatch(batch: Buffer, { type, compress } = gzip): Buffer {
-  const compressed = Buffer.concat([batch.subarray(0, headerBytes), compress(batch.subarray(headerBytes))])
+/**
+ * Returns a copy of a batch with its records in compressed form.
+ * @param type number of the compression in the attributes
+ */
+export function replaceRecords(batch: Buffer, records: Buffer, type: number): Buffer {
+  const compressed = Buffer.concat([batch.subarray(0, headerBytes), records])
   compressed.writeInt32BE(compressed.length - 12, 8)
   compressed.writeInt16BE(batch.readInt16BE(attributesPosition) | type, attributesPosition)
   compressed.writeUInt32BE(crc32c(compressed.subarray(attributesPosition)), crcPosition)

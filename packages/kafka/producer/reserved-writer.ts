@@ -1,6 +1,7 @@
 import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError, protocolError, toKafkaError } from '../errors.ts'
+import { checkPositiveIntegers } from '../options.ts'
 import { choosePartition, type OutputRecord } from '../records.ts'
 import { partitionKey } from '../types.ts'
 import {
@@ -101,6 +102,7 @@ const idleMs = 3_600_000
 const connections = 4
 
 export function createReservedWriter(connection: KafkaConnection, options: ReservedWriterOptions = {}): ReservedWriter {
+  checkPositiveIntegers({ deliveryTimeoutMs: options.deliveryTimeoutMs })
   const deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000
   const requestTimeoutMs = Math.max(500, Math.floor(deliveryTimeoutMs / 2))
   const clusters = Array.from({ length: connections }, () => new Cluster(connection, { requestTimeoutMs }))

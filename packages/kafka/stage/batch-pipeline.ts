@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { InputOffset } from '../consumer-group/offset-entry.ts'
 import { lookUpShapes } from '../consumer-group/topic-shapes.ts'
-import { type KafkaError, toKafkaError } from '../errors.ts'
+import { KafkaError, toKafkaError } from '../errors.ts'
 import { failpoint } from '../failpoints.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import type { Fetcher } from '../fetch/fetcher.ts'
@@ -38,6 +38,8 @@ export interface BatchPipelineOptions {
   readonly observer: StageObserver
   readonly logger: Logger
   readonly onCommitted: () => void
+  /** Called when there is nothing to process, and every batch is committed. */
+  readonly onIdle: () => void
 }
 
 interface ProcessedBatch {
@@ -56,6 +58,12 @@ export class BatchPipeline {
    */
   #batchRecords: number
   #passedAtMs = performance.now()
+  #isRunning = false
+  #isAbandoned = false
+  /** Commit in flight, or the last one. */
+  #lastCommit: Promise<void> = Promise.resolve()
+  /** Resolve when no batch is in flight. */
+  #waiting: (() => void)[] = []
 
   constructor(options: BatchPipelineOptions) {
     this.#options = options
@@ -73,9 +81,11 @@ export class BatchPipeline {
   async run(mustEnd: () => boolean, signal: AbortSignal): Promise<void> {
     const { fetcher, positions, ticker } = this.#options
     let committing: Promise<void> = Promise.resolve()
+    this.#isRunning = true
+    this.#lastCommit = committing
     try {
       while (!mustEnd()) {
-        if (ticker?.isDue === true) {
+        if (ticker?.isDue === true && !fetcher.isPaused) {
           await committing
           await withOwnSignal(signal, own => this.#tick(ticker, own))
           if (mustEnd()) break // a later `take` would not be woken
@@ -90,6 +100,7 @@ export class BatchPipeline {
         const records = await fetcher.take(maxRecords, this.#maxBatchBytes)
         if (records.length === 0) {
           await committing
+          this.#becomeIdle()
           await positions.checkIdle()
           if (!mustEnd()) await this.#passMarkers()
           continue
@@ -106,7 +117,30 @@ export class BatchPipeline {
       await positions.saveCommits()
     } finally {
       await committing.catch(() => {})
+      this.#isRunning = false
+      this.stopWaiting()
     }
+  }
+
+  /** Resolves when no batch is in flight; the fetcher must be paused. */
+  async idle(): Promise<void> {
+    if (this.#isRunning) await new Promise<void>(resolve => this.#waiting.push(resolve))
+  }
+
+  /** Resolves all waits for an idle pipeline. */
+  stopWaiting(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  /** Prevents further commits. Resolves or rejects with the commit in flight, if there is one. */
+  abandon(): Promise<void> {
+    this.#isAbandoned = true
+    return this.#lastCommit
+  }
+
+  #becomeIdle(): void {
+    this.stopWaiting()
+    this.#options.onIdle()
   }
 
   /**
@@ -174,8 +208,10 @@ export class BatchPipeline {
   }
 
   /** Commits a batch or positions; stores the progress first (GroupPositions). */
-  #commitWith(open: OpenBatch, offsets: readonly InputOffset[]): Promise<void> {
-    return this.#options.positions.commit(offsets, group => open.commit(offsets, group))
+  async #commitWith(open: OpenBatch, offsets: readonly InputOffset[]): Promise<void> {
+    if (this.#isAbandoned) throw new KafkaError('CLOSED', 'the stage was stopped by force', { retryable: false })
+    this.#lastCommit = this.#options.positions.commit(offsets, group => open.commit(offsets, group))
+    await this.#lastCommit
   }
 
   async #watch(

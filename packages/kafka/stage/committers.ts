@@ -31,8 +31,9 @@ export interface OpenBatch extends OutputSink {
 const transactionTimeoutMs = 10_000
 const stepTimeoutMs = 4_000
 
-export function createCommitter(options: StageOptions, cluster: Cluster): Committer {
-  if (options.delivery === 'at-least-once') return atLeastOnce(options, cluster)
+/** @param aborted aborts when outputs that are being written must not be waited for any more */
+export function createCommitter(options: StageOptions, cluster: Cluster, aborted: AbortSignal): Committer {
+  if (options.delivery === 'at-least-once') return atLeastOnce(options, cluster, aborted)
   if (options.transactionalID === undefined) {
     throw new KafkaError('MISSING_TRANSACTIONAL_ID', 'an exactly-once stage needs a transactionalID', {
       retryable: false
@@ -41,7 +42,8 @@ export function createCommitter(options: StageOptions, cluster: Cluster): Commit
   const producer = new TransactionalProducer(cluster, {
     transactionalID: options.transactionalID,
     transactionTimeoutMs,
-    stepTimeoutMs
+    stepTimeoutMs,
+    ...(options.compression && { compression: options.compression })
   })
   return {
     open: () => producer.init(),
@@ -60,7 +62,11 @@ export function createCommitter(options: StageOptions, cluster: Cluster): Commit
   }
 }
 
-function atLeastOnce(options: StageOptions, cluster: Cluster): Committer {
+function atLeastOnce(
+  { connection, compression = 'none' }: StageOptions,
+  cluster: Cluster,
+  signal: AbortSignal
+): Committer {
   let producer: Producer | undefined
   return {
     open: async () => {},
@@ -75,7 +81,7 @@ function atLeastOnce(options: StageOptions, cluster: Cluster): Committer {
         // again.
         add: async more => {
           if (more.length === 0) return
-          producer ??= await createProducer(options.connection)
+          producer ??= await createProducer(connection, { compression, signal })
           outputs += more.length
           const sent = producer.send(more)
           sent.catch(() => {}) // avoids an unhandled rejection: `commit` awaits it, if called

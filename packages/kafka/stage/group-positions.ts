@@ -28,12 +28,14 @@ const incidentMessages: Readonly<Record<IncidentKind, string>> = {
   partitions_added: 'input topic has a new partition; reading it from its beginning'
 }
 
-export interface GroupPositionsOptions extends Pick<StageOptions, 'isTransient' | 'logger' | 'positions'> {
+export interface GroupPositionsOptions extends Pick<StageOptions, 'isTransient' | 'logger' | 'positions' | 'startAt'> {
   readonly stageName: string
   readonly cluster: Cluster
   readonly observer: StageObserver
   /** Returns the identity of the group's member as of the last join. */
   readonly identity: () => GroupIdentity
+  /** Returns the topics in which the group had no offset at the last join. */
+  readonly newTopics: () => readonly string[]
   /** Called when offsets in these partitions now belong to other records. */
   readonly onReplaced: (partitions: readonly TopicPartition[]) => void
 }
@@ -75,7 +77,7 @@ export class GroupPositions implements StagePositions {
     if (refused.length === 0) await this.#commitStarts(back)
     if (store !== undefined && changes.length + incidents.length > 0)
       await this.#storing(() => store.replace(changes, incidents))
-    if (store !== undefined && refused.length > 0) {
+    if (refused.length > 0) {
       this.#report(incidents)
       throw refusalOf(this.#options.identity().groupID, refused, store)
     }
@@ -90,8 +92,10 @@ export class GroupPositions implements StagePositions {
 
   /** Decides the starting positions without changing anything. */
   decide(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<Starts> {
-    const { cluster, identity, positions: store } = this.#options
-    return startingPositions(cluster, identity(), partitions, { formerTopicIDs: this.#topicIDs, store, signal })
+    const { cluster, identity, positions: store, startAt = 'earliest', newTopics } = this.#options
+    const policy = { startAt, newTopics: newTopics() }
+    const known = { formerTopicIDs: this.#topicIDs, store }
+    return startingPositions(cluster, identity(), partitions, { ...known, ...policy, signal })
   }
 
   /** Records a truncation that the fetcher detected. */

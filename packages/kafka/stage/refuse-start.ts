@@ -1,4 +1,5 @@
 import { KafkaError } from '../errors.ts'
+import { partitionKey } from '../types.ts'
 import type { PositionStore } from './position-store.ts'
 import type { Start } from './starting-positions.ts'
 
@@ -9,8 +10,15 @@ import type { Start } from './starting-positions.ts'
  *   outputs again
  * - `DATABASE_BEHIND`: the database has lost positions, and with them effects that must not be
  *   decided again
+ * - `NO_COMMITTED_OFFSET`: the group has no offset, and `startAt` is `none`
  */
-export function refusalOf(groupID: string, refused: readonly Start[], { remedies }: PositionStore): KafkaError {
+export function refusalOf(groupID: string, refused: readonly Start[], store: PositionStore | undefined): KafkaError {
+  if (store === undefined || refused.every(({ refusal }) => refusal === 'NO_COMMITTED_OFFSET')) {
+    const what = `group ${groupID} has no committed offset in ${refused.map(partitionKey).join(', ')}`
+    const how = "Set its offsets (setGroupOffsets, kafka-consumer-groups.sh), or start with 'earliest' or 'latest'"
+    return new KafkaError('NO_COMMITTED_OFFSET', `${what}, and startAt is 'none'. ${how}`, { retryable: false })
+  }
+  const { remedies } = store
   const places = refused
     .map(({ topic, partition, incident }) => {
       return `${topic}/${partition} (${incident?.fromOffset ?? 'none'} to ${incident?.toOffset ?? 'none'})`

@@ -21,6 +21,8 @@ export interface ProcessingRetryOptions {
   readonly isTransient: (error: unknown) => boolean
   readonly logger: Logger
   readonly observer: StageObserver
+  /** Called with every transient error. */
+  readonly onTransient?: (error: unknown) => void
   /** Positions that `process` saves; set with a PositionStore. */
   readonly positions?: StagePositions
 }
@@ -37,7 +39,14 @@ class UncheckedError extends Error {
 export async function retryProcessing<Result>(
   stageName: string,
   work: () => Promise<Result>,
-  { isTransient, logger, observer, positions, signal }: ProcessingRetryOptions & { readonly signal: AbortSignal }
+  {
+    isTransient,
+    logger,
+    observer,
+    onTransient,
+    positions,
+    signal
+  }: ProcessingRetryOptions & { readonly signal: AbortSignal }
 ): Promise<Result> {
   try {
     return await retry(work, {
@@ -51,6 +60,7 @@ export async function retryProcessing<Result>(
         const fields = { event: 'processing_retrying', error, stage: stageName, retryInMs }
         logger.warn(fields, 'processing failed with a transient error; retrying')
         observer.retried?.({ error })
+        onTransient?.(error)
       }
     })
   } catch (error) {

@@ -1,28 +1,25 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '@orderly/retry'
-import { Cluster } from '../cluster/cluster.ts'
-import { GroupMember } from '../consumer-group/member.ts'
+import type { GroupMember } from '../consumer-group/member.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
-import { Fetcher } from '../fetch/fetcher.ts'
+import type { Fetcher } from '../fetch/fetcher.ts'
 import { LogChangedError } from '../fetch/log-changed.ts'
-import { Troubles } from '../fetch/troubles.ts'
 import { recordRefusals } from '../producer/produce.ts'
 import { retryKafka } from '../retry.ts'
 import { partitionKey, type TopicPartition } from '../types.ts'
-import { BatchPipeline, markersIntervalMs } from './batch-pipeline.ts'
-import { BlockedKeyIndex } from './blocked-key-index.ts'
-import { type Committer, createCommitter } from './committers.ts'
-import { GroupPositions } from './group-positions.ts'
-import { PartitionOpener } from './open-partitions.ts'
-import { createBatchProcessor } from './process-batch.ts'
+import { type BatchPipeline, markersIntervalMs } from './batch-pipeline.ts'
+import { assertValidDelivery, assertValidStage, assertValidStageOptions } from './check-options.ts'
+import type { Committer } from './committers.ts'
+import type { GroupPositions } from './group-positions.ts'
+import type { PartitionOpener } from './open-partitions.ts'
 import type { RunningStage, Stage, StageObserver, StageOptions } from './stage.ts'
-import { Ticker } from './ticker.ts'
+import { HealthRecord, type StageHealth } from './stage-health.ts'
+import { createStageParts, type StageParts } from './stage-parts.ts'
 
-const defaultSessionTimeoutMs = 10_000
-const rebalanceTimeoutMs = 30_000
-const requestTimeoutMs = 5_000
 /** Timeout of the preload; reading 500,000 dead letters takes some seconds. */
 const preloadTimeoutMs = 30_000
-const defaultMaxBatchRecords = 2_000
+/** Maximum time of a forced stop. */
+const forcedStopMs = 1_000
 /** Delays after failures since the last commit. */
 const backoff = { initialMs: 100, maxMs: 2_000, jitter: 0 }
 
@@ -71,144 +68,144 @@ type State =
 
 /**
  * Runs a stage until it is stopped or fails permanently. The stage releases partitions (by
- * rejoining) only when no commit is in flight.
+ * rejoining) only when no commit is in flight, or when it is stopped by force.
+ *
+ * @throws KafkaError `INVALID_OPTION`, which names the option, or `MISSING_TRANSACTIONAL_ID`
  */
 export function runStage<Event>(stage: Stage<Event>, options: StageOptions): RunningStage {
+  assertValidStage(stage)
+  assertValidStageOptions(options)
+  assertValidDelivery(options)
   const runner = new StageRunner(stage, options)
-  const finished = runner.run()
+  const onAbort = () => runner.stop()
+  options.signal?.addEventListener('abort', onAbort)
+  if (options.signal?.aborted) runner.stop()
+  const finished = runner.run().finally(() => options.signal?.removeEventListener('abort', onAbort))
   finished.catch(() => {}) // avoids an unhandled rejection: callers may, but need not, await `finished`
   return {
     finished,
-    stop: async () => {
-      runner.stop()
+    stop: async ({ force = false } = {}) => {
+      runner.stop(force)
       await finished.catch(() => {})
     },
-    isReady: () => runner.isReady()
+    pause: () => runner.pause(),
+    resume: () => runner.resume(),
+    isReady: () => runner.isReady(),
+    health: () => runner.health()
   }
 }
 
-class StageRunner<Event> {
+class StageRunner {
   readonly #name: string
   readonly #topics: readonly string[]
   readonly #options: StageOptions
   readonly #observer: StageObserver
   readonly #stopping = new AbortController()
-  readonly #clusters: { readonly main: Cluster; readonly group: Cluster; readonly fetch: Cluster }
-  readonly #troubles: Troubles
+  /** Aborts when a stop must not wait any more. */
+  readonly #forcing = new AbortController()
+  readonly #health = new HealthRecord()
+  readonly #parts: StageParts
+  readonly #clusters: StageParts['clusters']
   readonly #fetcher: Fetcher
   readonly #member: GroupMember
   readonly #committer: Committer
-  readonly #blockedKeys: BlockedKeyIndex
   readonly #positions: GroupPositions
   readonly #opener: PartitionOpener
   readonly #pipeline: BatchPipeline
-  readonly #ticker: Ticker | undefined
   readonly #idleCheck: NodeJS.Timeout
   #state: State = { name: 'opening' }
   /** Number of failures since the last commit. */
   #failures = 0
 
-  constructor(stage: Stage<Event>, options: StageOptions) {
-    const { connection, logger, isTransient, positions: store } = options
-    const observer = options.observer ?? {}
-    const maxBatchRecords = options.maxBatchRecords ?? defaultMaxBatchRecords
+  constructor(stage: Stage<unknown>, options: StageOptions) {
     this.#name = stage.name
     this.#topics = stage.inputs.map(topic => topic.name)
     this.#options = options
-    this.#observer = observer
-    this.#clusters = {
-      main: new Cluster(connection, { requestTimeoutMs }),
-      group: new Cluster(connection, { requestTimeoutMs: rebalanceTimeoutMs + requestTimeoutMs }),
-      fetch: new Cluster(connection, { requestTimeoutMs })
-    }
-    this.#troubles = new Troubles({ logger, onCount: event => observer.unavailable?.({ stage: stage.name, ...event }) })
-    this.#fetcher = new Fetcher(this.#clusters.fetch, {
-      maxBufferedRecords: maxBatchRecords * 2,
-      ...(options.maxBufferedBytes && { maxBufferedBytes: options.maxBufferedBytes }),
-      ...(options.limits && { limits: options.limits }),
-      ...(options.fetchPace && { pace: options.fetchPace }),
-      logger,
-      troubles: this.#troubles
-    })
-    this.#member = this.#createMember(stage)
-    this.#committer = createCommitter(options, this.#clusters.main)
-    this.#blockedKeys = new BlockedKeyIndex(this.#clusters.main, stage.name, logger)
-    this.#positions = new GroupPositions({
-      ...{ stageName: stage.name, cluster: this.#clusters.main, isTransient, logger, observer },
-      ...(store && { positions: store }),
-      identity: () => this.#member.identity,
-      onReplaced: partitions => processor.forget(partitions)
-    })
-    const processor = createBatchProcessor(stage, {
-      ...{ isTransient, logger, observer },
-      ...(store && { positions: this.#positions })
-    })
-    this.#opener = new PartitionOpener({
-      blockedKeys: this.#blockedKeys,
-      fetcher: this.#fetcher,
-      positions: this.#positions,
-      processor,
-      troubles: this.#troubles
-    })
-    if (stage.tick !== undefined) this.#ticker = new Ticker(stage.tick, () => this.#fetcher.wake())
-    this.#idleCheck = setInterval(() => this.#fetcher.wake(), markersIntervalMs)
-    this.#pipeline = new BatchPipeline({
-      ...{ stageName: stage.name, topics: this.#topics, cluster: this.#clusters.fetch, logger, observer },
-      ...{ committer: this.#committer, fetcher: this.#fetcher, positions: this.#positions, processor },
-      ...{ ticker: this.#ticker, recordsInACall: stage.recordsInACall },
-      ...{ maxBatchRecords, maxBatchBytes: options.maxBatchBytes },
+    this.#observer = options.observer ?? {}
+    const parts = createStageParts(stage, options, {
+      forcing: this.#forcing.signal,
+      onMembershipChange: () => this.#interrupt(),
+      onTransient: error => this.#health.failed(error),
+      onIdle: () => this.#health.progressed(),
       onCommitted: () => {
         this.#failures = 0
+        this.#health.progressed()
       }
     })
-  }
-
-  #createMember({ name, group }: Stage<Event>): GroupMember {
-    return new GroupMember(this.#clusters.group, {
-      groupID: group,
-      instanceID: this.#options.instanceID ?? null,
-      topics: this.#topics,
-      metadata: this.#clusters.main,
-      sessionTimeoutMs: this.#options.sessionTimeoutMs ?? defaultSessionTimeoutMs,
-      rebalanceTimeoutMs,
-      logger: this.#options.logger,
-      onChange: () => this.#interrupt(),
-      onPartitionsAdded: event => this.#observer.partitionsAdded?.({ stage: name, ...event })
-    })
+    this.#parts = parts
+    this.#clusters = parts.clusters
+    this.#fetcher = parts.fetcher
+    this.#member = parts.member
+    this.#committer = parts.committer
+    this.#positions = parts.positions
+    this.#opener = parts.opener
+    this.#pipeline = parts.pipeline
+    this.#idleCheck = setInterval(() => this.#fetcher.wake(), markersIntervalMs)
   }
 
   isReady(): boolean {
     return !this.#member.mustRejoin && !this.#stopping.signal.aborted
   }
 
-  stop(): void {
+  health(): StageHealth {
+    const state = this.#state
+    const isPaused = state.name === 'working' && this.#fetcher.isPaused
+    const lags = new Map(this.#fetcher.lags().map(own => [partitionKey(own), own.lag]))
+    const assigned = 'assignment' in state ? state.assignment.partitions : []
+    const partitions = assigned.map(own => ({ ...own, lag: lags.get(partitionKey(own)) }))
+    return this.#health.of(isPaused ? 'paused' : state.name, partitions)
+  }
+
+  async pause(): Promise<void> {
+    this.#fetcher.pause()
+    await this.#pipeline.idle()
+  }
+
+  resume(): void {
+    this.#fetcher.resume()
+    this.#pipeline.stopWaiting()
+  }
+
+  stop(force = false): void {
     this.#stopping.abort(new KafkaError('CLOSED', 'the stage is stopping', { retryable: false }))
+    if (force) this.#forcing.abort(new KafkaError('CLOSED', 'the stage was stopped by force', { retryable: false }))
     this.#interrupt()
   }
 
   async run(): Promise<void> {
-    const { signal } = this.#stopping
+    let failure: unknown
     try {
-      await retryKafka(this.#name, () => this.#runStates(), {
-        ...backoff,
-        signal,
-        delayMs: () => backoffMs(++this.#failures, backoff),
-        onRetry: (error, _attempt, retryInMs) => {
-          if (this.#state.name !== 'opening' && this.#state.name !== 'recovering') this.#enter({ name: 'joining' })
-          const fields = { event: 'stage_retrying', error, stage: this.#name, retryInMs }
-          this.#options.logger.warn(fields, 'transient error; retrying')
-          for (const cluster of Object.values(this.#clusters)) cluster.forget()
-        }
-      })
+      if (!this.#stopping.signal.aborted) await Promise.race([this.#retryStates(), aborted(this.#forcing.signal)])
     } catch (error) {
-      if (!signal.aborted || (error as KafkaError).code === 'FENCED') throw error
-    } finally {
-      await this.#stop()
+      if (!this.#stopping.signal.aborted || (error as KafkaError).code === 'FENCED') failure = error
     }
+    if (failure !== undefined) this.#health.failed(failure)
+    await this.#stop()
+    this.#health.ended(failure === undefined ? 'stopped' : 'failed')
+    if (failure !== undefined) throw failure
+  }
+
+  #retryStates(): Promise<void> {
+    return retryKafka(this.#name, () => this.#runStates(), {
+      ...backoff,
+      signal: this.#stopping.signal,
+      delayMs: () => backoffMs(++this.#failures, backoff),
+      onRetry: (error, _attempt, retryInMs) => {
+        if (this.#state.name !== 'opening' && this.#state.name !== 'recovering') this.#enter({ name: 'joining' })
+        this.#health.failed(error)
+        const fields = { event: 'stage_retrying', error, stage: this.#name, retryInMs }
+        this.#options.logger.warn(fields, 'transient error; retrying')
+        for (const cluster of Object.values(this.#clusters)) cluster.forget()
+      }
+    })
   }
 
   async #runStates(): Promise<void> {
-    while (this.#state.name !== 'stopping') this.#enter(await this.#next(this.#state))
+    while (this.#state.name !== 'stopping') {
+      const next = await this.#next(this.#state)
+      this.#forcing.signal.throwIfAborted() // the stage has ended without this work
+      this.#enter(next)
+    }
   }
 
   /** Does the work of a state. Returns the next state. @throws KafkaError */
@@ -251,7 +248,7 @@ class StageRunner<Event> {
   /** Reads the dead-letter topics before joining the group. Failures are retried after joining. */
   async #preload(): Promise<void> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(preloadTimeoutMs)])
-    const preloads = this.#topics.map(topic => this.#blockedKeys.preload(topic, signal))
+    const preloads = this.#topics.map(topic => this.#parts.blockedKeys.preload(topic, signal))
     for (const result of await Promise.allSettled(preloads)) {
       if (result.status === 'rejected')
         this.#options.logger.debug({ error: result.reason }, 'could not read a dead-letter topic before joining')
@@ -262,7 +259,7 @@ class StageRunner<Event> {
     const partitions = await this.#member.join(this.#stopping.signal)
     this.#observer.assigned?.({ partitions: partitions.length })
     this.#options.logger.info({ stage: this.#name, partitions: partitions.map(partitionKey) }, 'joined')
-    this.#troubles.retain(partitions)
+    this.#parts.troubles.retain(partitions)
     return { name: 'starting', assignment: { partitions, interrupt: new AbortController() } }
   }
 
@@ -288,6 +285,7 @@ class StageRunner<Event> {
       await this.#pipeline.run(() => this.#mustLeave() || this.#opener.mustReopen, assignment.interrupt.signal)
       return { name: 'starting', assignment }
     } catch (thrown) {
+      this.#forcing.signal.throwIfAborted()
       return this.#abortBatch(assignment, thrown)
     }
   }
@@ -302,6 +300,7 @@ class StageRunner<Event> {
     const fields = { event: 'batch_aborted', error, stage: this.#name }
     this.#options.logger.warn(fields, 'batch aborted; resuming from the committed offsets')
     this.#observer.aborted?.({ reason: error.code })
+    this.#health.failed(error)
     if (error.code !== 'CLOSED' && error.code !== 'REBALANCED') this.#failures++
     return { name: 'recovering', assignment, error }
   }
@@ -326,15 +325,38 @@ class StageRunner<Event> {
   }
 
   async #stop(): Promise<void> {
+    const wasWorking = this.#state.name === 'working'
     this.#enter({ name: 'stopping' })
-    // Leave even if the stage refuses to start: offsets of a group with members cannot be repaired.
-    await this.#member
-      .leave(this.#clusters.main)
-      .catch(error => this.#options.logger.debug({ error }, 'could not leave the group'))
-    this.#ticker?.stop()
+    this.#parts.ticker?.stop()
     clearInterval(this.#idleCheck)
-    this.#fetcher.stop()
-    await this.#committer.close()
+    // A forced stop waits only shortly for what needs a broker.
+    const late = aborted(this.#forcing.signal).catch(() => delay(forcedStopMs, undefined, { ref: false }))
+    await Promise.race([this.#release(wasWorking), late])
     await Promise.all(Object.values(this.#clusters).map(cluster => cluster.close()))
   }
+
+  /** Ends the commit in flight, leaves the group and closes the producer. */
+  async #release(wasWorking: boolean): Promise<void> {
+    const { logger } = this.#options
+    if (wasWorking && this.#forcing.signal.aborted) {
+      const abort = () => this.#committer.recover()
+      await this.#pipeline
+        .abandon()
+        .catch(abort)
+        .catch(error => logger.debug({ error }, 'could not abort the transaction'))
+    }
+    // Leave even if the stage refuses to start: offsets of a group with members cannot be repaired.
+    await this.#member.leave(this.#clusters.main).catch(error => logger.debug({ error }, 'could not leave the group'))
+    this.#fetcher.stop()
+    await this.#committer.close()
+  }
+}
+
+/** Rejects with the reason of the signal when it aborts. */
+function aborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  return promise
 }

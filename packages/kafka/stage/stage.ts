@@ -2,8 +2,11 @@ import type { KafkaConnection } from '../connection.ts'
 import type { FetchPace } from '../fetch/fetch-rounds.ts'
 import type { PartitionProgress } from '../fetch/partition-state.ts'
 import type { ReadLimits } from '../fetch/read-limits.ts'
+import type { Compression } from '../producer/compression.ts'
 import type { Logger, OutputRecord, StageRecord, Topic } from '../records.ts'
 import type { PositionAdvance, PositionStore } from './position-store.ts'
+import type { StageHealth } from './stage-health.ts'
+import type { StartAt } from './start-at.ts'
 
 /**
  * A stage: reads its input topics in a group, passes each batch to `process`, and commits the
@@ -96,6 +99,17 @@ export interface StageOptions {
    * its zombie is fenced.
    */
   readonly instanceID?: string
+  /**
+   * Where a group without offsets in a topic begins; default `earliest`. `latest` skips the records
+   * that exist, `none` makes the stage end with `NO_COMMITTED_OFFSET`. Partitions that are added
+   * later, and recreated topics, are read from their beginning in any case.
+   */
+  readonly startAt?: StartAt
+  /** Compression of the outputs; default `none`. Dead letters are always compressed. */
+  readonly compression?: Compression
+  /** Stops the stage when it aborts, like `stop()` without force. */
+  readonly signal?: AbortSignal
+  /** Maximum number of records in a batch; default 2,000. */
   readonly maxBatchRecords?: number
   /**
    * Store of positions next to the effects; lets the stage detect data that the database or Kafka
@@ -115,9 +129,9 @@ export interface StageOptions {
   readonly maxBufferedBytes?: number
   /**
    * Limits above which records and batches become dead letters unread; defaults 8 MiB and 32 MiB
-   * decompressed.
+   * decompressed. Producers of the input topics should stay below them.
    */
-  readonly limits?: ReadLimits
+  readonly limits?: Partial<ReadLimits>
   /** Delay policy between fetches; by default the stage fetches immediately. */
   readonly fetchPace?: FetchPace
   /**
@@ -131,16 +145,45 @@ export interface StageOptions {
   readonly observer?: StageObserver
 }
 
+export interface StopOptions {
+  /**
+   * True to stop without waiting for `process`, for programs that must end now. Takes about a second
+   * at most, and may follow a `stop()` that takes too long.
+   */
+  readonly force?: boolean
+}
+
 export interface RunningStage {
-  /** Finishes and commits the in-flight batch, then leaves the group. */
-  stop(): Promise<void>
+  /**
+   * Stops the stage. Resolves when it has stopped, whether it failed or not.
+   *
+   * Without force, it finishes and commits the batch in flight, then leaves the group. `process`
+   * may end that early by observing the signal in its context, and rejecting.
+   *
+   * With force, only a commit that is in flight may end, and a failed one is aborted. Nothing of
+   * the batch in `process` is committed, and the next owner of the partitions processes it again,
+   * as after a crash. What may remain for a while: `process` itself, until it returns; a transaction
+   * that could not be aborted, until its id is used again or for 10 s; the membership, if the group
+   * could not be reached, for `sessionTimeoutMs`.
+   */
+  stop(options?: StopOptions): Promise<void>
   /**
    * Promise that resolves after `stop`, and rejects with the reason when the stage cannot continue
    * (`FENCED`, …).
    */
   readonly finished: Promise<void>
+  /**
+   * Pauses the stage: it fetches and processes nothing, and runs no tick. It stays in its group and
+   * keeps its partitions, so there is no rebalance. Resolves when no batch is in flight. A pause
+   * lasts until `resume`, also across rebalances and failures.
+   */
+  pause(): Promise<void>
+  /** Continues a paused stage. */
+  resume(): void
   /** Returns true while the stage is a member of its group. */
   isReady(): boolean
+  /** Returns the state of the stage for health checks and diagnosis; cheap enough for every probe. */
+  health(): StageHealth
 }
 
 /** Callbacks for metrics. Every method is optional. */

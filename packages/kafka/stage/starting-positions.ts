@@ -9,6 +9,7 @@ import { KafkaError, toKafkaError } from '../errors.ts'
 import { type GroupIdentity, partitionKey, type TopicPartition } from '../types.ts'
 import { lostPositions } from './lost-positions.ts'
 import type { Incident, PositionChange, PositionStore, StoredPosition } from './position-store.ts'
+import { isAdded, policyFor, type StartAt } from './start-at.ts'
 
 /** Facts from which a stage decides the starting position of a partition. */
 export interface PartitionFacts extends TopicPartition {
@@ -28,6 +29,8 @@ export interface PartitionFacts extends TopicPartition {
   readonly epochEnd: EpochEnd | undefined
   /** Stored state; undefined without a PositionStore. */
   readonly store: PartitionStore | undefined
+  /** Start of a partition in which the group has processed nothing; default `earliest`. */
+  readonly startAt?: StartAt
 }
 
 interface PartitionStore {
@@ -52,7 +55,7 @@ export interface Start extends TopicPartition {
   readonly change?: PositionChange
   readonly incident?: Incident
   /** Reason why the stage must not start. */
-  readonly refusal?: 'OFFSETS_MISSING' | 'DATABASE_BEHIND'
+  readonly refusal?: 'OFFSETS_MISSING' | 'DATABASE_BEHIND' | 'NO_COMMITTED_OFFSET'
 }
 
 const unknownEpoch = -1
@@ -124,11 +127,14 @@ export function startOf(facts: PartitionFacts): Start {
   if (committed === undefined) {
     if (stored === undefined) {
       const added = store?.isAdded === true ? incident('partitions_added') : {}
+      const policy = formerID === undefined && store?.isAdded !== true ? facts.startAt : 'earliest'
+      if (policy === 'none')
+        return { ...startAt({ offset: 0n, leaderEpoch: unknownEpoch }), refusal: 'NO_COMMITTED_OFFSET' }
       return {
-        ...establish(beginningOf(facts), undefined),
+        ...establish(policy === 'latest' ? endOf(facts) : beginningOf(facts), undefined),
         ...added,
         ...recreated,
-        mustCommit: store !== undefined || formerID !== undefined
+        mustCommit: store !== undefined || formerID !== undefined || policy === 'latest'
       }
     }
     // Stored when the partition was new and never committed: nothing was processed.
@@ -178,12 +184,18 @@ function truncationOf(facts: PartitionFacts): (Position & { readonly from: bigin
   return { offset, leaderEpoch: known?.leaderEpoch ?? unknownEpoch, from: reference.offset }
 }
 
-function beginningOf({ topic, partition, log }: PartitionFacts): Position {
-  if (log === undefined) {
-    const message = `${topic}/${partition} has no leader`
-    throw new KafkaError('LEADER_NOT_AVAILABLE', message, { retryable: true })
-  }
-  return { offset: log.beginning, leaderEpoch: unknownEpoch }
+function beginningOf(facts: PartitionFacts): Position {
+  return { offset: logOf(facts).beginning, leaderEpoch: unknownEpoch }
+}
+
+function endOf(facts: PartitionFacts): Position {
+  return { offset: logOf(facts).end, leaderEpoch: unknownEpoch }
+}
+
+function logOf({ topic, partition, log }: PartitionFacts): NonNullable<PartitionFacts['log']> {
+  if (log !== undefined) return log
+  const message = `${topic}/${partition} has no leader`
+  throw new KafkaError('LEADER_NOT_AVAILABLE', message, { retryable: true })
 }
 
 function least(offset: bigint | undefined, limit: bigint | undefined): bigint | undefined {
@@ -193,6 +205,9 @@ function least(offset: bigint | undefined, limit: bigint | undefined): bigint | 
 export interface StartOptions {
   readonly formerTopicIDs: ReadonlyMap<string, string>
   readonly store: PositionStore | undefined
+  readonly startAt: StartAt
+  /** Topics in which the group had no offset when its partitions were assigned. */
+  readonly newTopics: readonly string[]
   readonly signal: AbortSignal
 }
 
@@ -211,7 +226,7 @@ export async function startingPositions(
   cluster: Cluster,
   group: GroupIdentity,
   partitions: readonly TopicPartition[],
-  { formerTopicIDs, store, signal }: StartOptions
+  { formerTopicIDs, store, startAt, newTopics, signal }: StartOptions
 ): Promise<Starts> {
   const offsets = await committedOffsets(cluster, group, partitions, { signal })
   const committed = byPartition(offsets.found)
@@ -220,7 +235,8 @@ export async function startingPositions(
     const error = toKafkaError(thrown, `deciding the starting position of ${partitionKey(own)}`)
     failed.set(partitionKey(own), { topic: own.topic, partition: own.partition, error })
   }
-  const ofGroup = store?.whenBehind === 'stop' ? await lastCommittedOffsets(cluster, group.groupID) : []
+  const isGroupNeeded = store?.whenBehind === 'stop' || startAt === 'none'
+  const ofGroup = isGroupNeeded ? await lastCommittedOffsets(cluster, group.groupID) : []
   const stored = (await store?.load()) ?? []
   const storedByPartition = byPartition(stored)
   await cluster.refresh() // cached topic ids and leader epochs may be outdated
@@ -237,6 +253,7 @@ export async function startingPositions(
       hasLeader: leader.leaderID >= 0,
       committed: committed.get(partitionKey(own)),
       formerTopicID: formerTopicIDs.get(own.topic),
+      startAt: policyFor(own, startAt, newTopics, ofGroup),
       store: store && {
         whenBehind: store.whenBehind,
         stored: storedByPartition.get(partitionKey(own)),
@@ -274,9 +291,8 @@ export async function startingPositions(
     }
   }
   const decided = new Set(starts.map(partitionKey))
-  starts.push(
-    ...lostPositions(ofGroup, stored).flatMap(lost => (decided.has(partitionKey(lost)) ? [] : refusalFor(lost)))
-  )
+  const lost = store?.whenBehind === 'stop' ? lostPositions(ofGroup, stored) : []
+  starts.push(...lost.flatMap(lost => (decided.has(partitionKey(lost)) ? [] : refusalFor(lost))))
   const recreated = starts.filter(({ incident }) => incident?.kind === 'topic_recreated')
   for (const [topic, topicID] of new Map(recreated.map(own => [own.topic, own.topicID])))
     await confirmTopicID(cluster, topic, topicID)
@@ -299,14 +315,4 @@ function byPartition<Known extends TopicPartition>(known: readonly Known[]): Map
 
 function notThere({ topic, partition }: TopicPartition): KafkaError {
   return new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `${topic} has no partition ${partition}`, { retryable: true })
-}
-
-/**
- * Returns true for a partition that was added to a topic of the group: positions are stored for all
- * partitions below some lower number, and for no others. While the instances of a new group start
- * one by one, the stored partitions have gaps.
- */
-export function isAdded({ topic, partition }: TopicPartition, stored: readonly TopicPartition[]): boolean {
-  const known = stored.filter(own => own.topic === topic).map(own => own.partition)
-  return known.length > 0 && known.length <= partition && known.every(own => own < known.length)
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { isAdded, type PartitionFacts, startOf } from './starting-positions.ts'
+import { isAdded, policyFor } from './start-at.ts'
+import { type PartitionFacts, startOf } from './starting-positions.ts'
 
 const place = { topic: 'orders', partition: 2 }
 const now = '11111111-1111-4111-8111-111111111111'
@@ -23,6 +24,26 @@ describe('the starting position without stored positions', () => {
   test('is the beginning of the log without a committed offset', () => {
     assert.deepEqual(startOf(facts), { ...atBeginning, mustCommit: false })
     assert.deepEqual(startOf({ ...facts, formerTopicID: now }), { ...atBeginning, mustCommit: false })
+  })
+
+  test('is the end of the log for a new group that starts at the latest record, and is committed immediately', () => {
+    const start = startOf({ ...facts, startAt: 'latest' })
+    assert.deepEqual(start, { ...atBeginning, offset: 40n, mustCommit: true })
+    assert.equal(startOf({ ...facts, startAt: 'latest', committed, epochEnd }).offset, 30n)
+    assert.throws(() => startOf({ ...facts, startAt: 'latest', log: undefined }), { code: 'LEADER_NOT_AVAILABLE' })
+  })
+
+  test('is refused without a committed offset if the group must have one', () => {
+    assert.equal(startOf({ ...facts, startAt: 'none' }).refusal, 'NO_COMMITTED_OFFSET')
+    assert.equal(startOf({ ...facts, startAt: 'none', committed, epochEnd }).refusal, undefined)
+  })
+
+  test('is the beginning of a recreated topic, wherever a new group starts', () => {
+    for (const startAt of ['latest', 'none'] as const) {
+      const { incident, ...start } = startOf({ ...facts, startAt, formerTopicID: before })
+      assert.deepEqual(start, { ...atBeginning, mustCommit: true })
+      assert.equal(incident?.kind, 'topic_recreated')
+    }
   })
 
   test('ignores an offset of another topic with the same name, and reports the topic as recreated', () => {
@@ -95,6 +116,17 @@ describe('the starting position with stored positions', () => {
     }
   })
 
+  test('is refused without a committed offset also if new groups start at the latest record', () => {
+    for (const startAt of ['latest', 'none'] as const) {
+      assert.equal(startOf({ ...known, committed: undefined, startAt }).refusal, 'OFFSETS_MISSING')
+      // An added partition was processed by nobody.
+      const added = startOf({ ...facts, startAt, store: stop({ stored: undefined, isAdded: true }) })
+      assert.deepEqual([added.offset, added.refusal, added.incident?.kind], [3n, undefined, 'partitions_added'])
+    }
+    const latest = startOf({ ...facts, startAt: 'latest', store: stop({ stored: undefined, isAdded: false }) })
+    assert.deepEqual([latest.offset, latest.change?.position.offset, latest.mustCommit], [40n, 40n, true])
+  })
+
   test('is refused if the committed offset moved back and outputs must not be repeated', () => {
     const earlier = { ...committed, offset: 27n }
     assert.equal(startOf({ ...known, committed: earlier }).refusal, 'OFFSETS_MISSING')
@@ -157,4 +189,21 @@ test('a partition counts as added if exactly partitions with lower numbers are s
   // Instances of a new group start one by one.
   const firstOfTwo = [0, 2].map(partition => ({ topic: 'a', partition }))
   for (const partition of [1, 3]) assert.equal(isAdded({ topic: 'a', partition }, firstOfTwo), false)
+})
+
+describe('where a partition begins in which the group has no offset', () => {
+  const of = (topic: string, ...numbers: number[]) => numbers.map(partition => ({ topic, partition }))
+
+  test('is the end only in topics in which the group had no offset when its partitions were assigned', () => {
+    assert.equal(policyFor(place, 'latest', ['orders'], []), 'latest')
+    assert.equal(policyFor(place, 'latest', ['others'], []), 'earliest')
+    assert.equal(policyFor(place, 'latest', [], of('orders', 0, 1)), 'earliest')
+  })
+
+  test('is the beginning of an added partition, although the group must have offsets', () => {
+    assert.equal(policyFor(place, 'none', [], of('orders', 0, 1)), 'earliest')
+    assert.equal(policyFor(place, 'none', [], of('orders', 0, 3)), 'none')
+    assert.equal(policyFor(place, 'none', [], []), 'none')
+    assert.equal(policyFor(place, 'earliest', [], []), 'earliest')
+  })
 })

@@ -7,6 +7,7 @@ import type { Producer } from '../producer/producer.ts'
 import type { Codec, HeaderField, Logger, Topic } from '../records.ts'
 import type { RunningStage, Stage, StageOptions, TickContext } from '../stage/stage.ts'
 import type { RecordedRecord } from './in-memory-broker.ts'
+import type { InMemoryStageOptions } from './in-memory-stage.ts'
 import { textCodec } from './text-codec.ts'
 
 /** Interface of a broker, real or in memory, to which the contract test is applied. */
@@ -17,10 +18,7 @@ export interface BrokerUnderTest {
   /** Removes the records before the offset, as retention does. */
   deleteRecords(place: { readonly topic: string; readonly partition: number }, offset: bigint): Promise<void>
   producer(): Promise<Producer>
-  runStage<Event>(
-    stage: Stage<Event>,
-    options: Pick<StageOptions, 'isTransient' | 'logger' | 'observer' | 'maxBatchRecords'>
-  ): RunningStage
+  runStage<Event>(stage: Stage<Event>, options: InMemoryStageOptions): RunningStage
   /** Returns the committed records, once there are at least `count`. */
   read(topic: string, count: number): Promise<RecordedRecord[]>
 }

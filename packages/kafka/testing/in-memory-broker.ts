@@ -1,24 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { CommittedOffset } from '../consumer-group/committed-offsets.ts'
 import type { PartitionsAdded } from '../consumer-group/member.ts'
-import type { InputOffset } from '../consumer-group/offset-entry.ts'
-import { BlockedKeys } from '../dead-letters/blocked-keys.ts'
 import { reduceDeadLetter } from '../dead-letters/reduce.ts'
-import { deadLetterTopic, isDeadLetterTopic } from '../dead-letters/topics.ts'
 import { KafkaError, protocolError } from '../errors.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
-import { recordRefusals } from '../producer/produce.ts'
+import { compressBatchSync, compressionFor } from '../producer/compression.ts'
 import type { Producer } from '../producer/producer.ts'
+import type { ProducerOptions } from '../producer/producer-options.ts'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import { approximateBytes, type OutputRecord, partitionOf } from '../records.ts'
-import { BatchSummary } from '../stage/batch-summary.ts'
-import { PositionTracker } from '../stage/position-tracker.ts'
-import { createBatchProcessor } from '../stage/process-batch.ts'
-import { refusalOf } from '../stage/refuse-start.ts'
-import type { RunningStage, Stage, StageOptions } from '../stage/stage.ts'
-import { isAdded, startOf } from '../stage/starting-positions.ts'
-import { Ticker } from '../stage/ticker.ts'
+import type { RunningStage, Stage } from '../stage/stage.ts'
 import { fetchedRecord } from './fetched-record.ts'
+import { type InMemoryStageOptions, type InMemoryState, runInMemoryStage } from './in-memory-stage.ts'
 
 /** A record of the in-memory broker, for assertions. */
 export interface RecordedRecord {
@@ -67,7 +60,7 @@ export interface InMemoryBroker {
    * created.
    */
   limitTopic(topic: string, maxMessageBytes: number): void
-  producer(): Producer
+  producer(options?: Pick<ProducerOptions, 'signal'>): Producer
   /**
    * Returns the records in the order of writing within each partition, one partition after the
    * other.
@@ -83,10 +76,7 @@ export interface InMemoryBroker {
   failNextSend(error: Error): void
   /** Makes the next commit of any stage fail with this error, without writing anything. */
   failNextCommit(error: Error): void
-  runStage<Event>(
-    stage: Stage<Event>,
-    options: Pick<StageOptions, 'isTransient' | 'logger' | 'observer' | 'maxBatchRecords' | 'positions'>
-  ): RunningStage
+  runStage<Event>(stage: Stage<Event>, options: InMemoryStageOptions): RunningStage
   /**
    * Deletes the offsets of a group, as when the group is deleted or its offsets expire while its
    * stages are stopped.
@@ -98,7 +88,6 @@ export interface InMemoryBroker {
   committedOffset(group: string, topic: string, partition: number): bigint
 }
 
-const isRefusal = (error: unknown) => error instanceof KafkaError && recordRefusals.has(error.code)
 const defaultMaxMessageBytes = 1_048_588
 const messageTooLarge = 10
 
@@ -143,9 +132,9 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     const { topic } = record
     const maxBytes = limits.get(topic) ?? defaultMaxMessageBytes
     if (approximateBytes(record) < maxBytes / 4) return record
-    const isCompressed = isDeadLetterTopic(topic)
     const writer = { producerID: -1n, epoch: -1, firstSequence: -1, isTransactional: false }
-    if (encodeRecordBatch({ records: [record], isCompressed, ...writer }).length <= maxBytes) return record
+    const batch = encodeRecordBatch({ records: [record], ...writer })
+    if (compressBatchSync(batch, compressionFor(topic, 'none')).length <= maxBytes) return record
     const refusal = protocolError(messageTooLarge, `writing to ${topic}`)
     const reduced = reduceDeadLetter(record, refusal.code)
     if (reduced === undefined) throw refusal
@@ -164,10 +153,13 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     for (const wake of wakeUps) wake()
   }
 
-  function producer(): Producer {
+  function producer({ signal: ofProducer }: Pick<ProducerOptions, 'signal'> = {}): Producer {
     let closed = false
     return {
-      async send(records) {
+      async send(records, { signal } = {}) {
+        if (records.length === 0) return
+        signal?.throwIfAborted()
+        ofProducer?.throwIfAborted()
         if (closed) throw new KafkaError('CLOSED', 'the producer is closed', { retryable: false })
         const failure = nextFailure
         nextFailure = undefined
@@ -181,194 +173,19 @@ export function createInMemoryBroker(options: { partitions?: number } = {}): InM
     }
   }
 
-  function runStage<Event>(stage: Stage<Event>, stageOptions: Parameters<InMemoryBroker['runStage']>[1]): RunningStage {
-    const { isTransient, logger, observer = {}, maxBatchRecords = 2_000, positions: store } = stageOptions
-    const { recordsInACall = maxBatchRecords } = stage
-    const positions = new PositionTracker()
-    const processor = createBatchProcessor(stage, { isTransient, logger, observer, ...(store && { positions }) })
-    let batchRecords = Math.min(maxBatchRecords, recordsInACall)
-    const stopping = new AbortController()
-    let wake = () => {}
-    const wakeThis = () => wake()
-    wakeUps.add(wakeThis)
-    let mustBegin = false
-    const reportAdded = (event: PartitionsAdded) => {
-      if (!stage.inputs.some(({ name }) => name === event.topic)) return
-      observer.partitionsAdded?.({ stage: stage.name, ...event })
-      mustBegin = true
-      wake()
-    }
-    onPartitionsAdded.add(reportAdded)
-
-    const begin = async (): Promise<void> => {
-      const stored = (await store?.load()) ?? []
-      const starts = stage.inputs.flatMap(({ name: topic }) =>
-        log(topic).map((records, partition) =>
-          startOf({
-            ...{ topic, partition, topicID: topicIDOf(topic), formerTopicID: undefined, epochEnd: undefined },
-            committed: committed.get(`${stage.group} ${topic}/${partition}`),
-            log: { beginning: BigInt(beginningOf(topic, partition)), end: BigInt(records.length) },
-            store: store && {
-              whenBehind: store.whenBehind,
-              stored: stored.find(own => own.topic === topic && own.partition === partition),
-              isAdded: isAdded({ topic, partition }, stored)
-            }
-          })
-        )
-      )
-      const refused = starts.filter(({ refusal }) => refusal !== undefined)
-      const changes = refused.length > 0 ? [] : starts.flatMap(({ change }) => change ?? [])
-      const incidents = starts.flatMap(({ incident }) => incident ?? [])
-      await store?.replace(changes, incidents)
-      if (store !== undefined && refused.length > 0) throw refusalOf(stage.group, refused, store)
-      for (const start of starts.filter(({ mustCommit }) => mustCommit)) commit(start)
-      positions.reset(starts)
-      const blockedKeys = new Map(stage.inputs.map(({ name }) => [name, new BlockedKeys(stage.name)]))
-      for (const [name, deadLettered] of blockedKeys)
-        for (const record of log(deadLetterTopic(name)).flat()) deadLettered.remember(record)
-      processor.reset(blockedKeys)
-    }
-
-    const commit = ({ topic, partition, topicID, offset, leaderEpoch = -1 }: InputOffset): void => {
-      committed.set(`${stage.group} ${topic}/${partition}`, { topic, partition, topicID, offset, leaderEpoch })
-    }
-
-    const passSkips = async (): Promise<void> => {
-      for (const { name: topic } of stage.inputs) {
-        for (const partition of log(topic).keys()) {
-          const [from, to] = [committedAt(stage.group, topic, partition), beginningOf(topic, partition)]
-          if (from >= to) continue
-          const range = { topic, partition, fromOffset: BigInt(from), toOffset: BigInt(to) }
-          const offset = { topic, partition, topicID: topicIDOf(topic), offset: BigInt(to) }
-          await store?.replace([], [{ kind: 'offsets_skipped', ...range }])
-          await store?.advance(positions.upTo([offset]))
-          commit(offset)
-          observer.skipped?.({ stage: stage.name, topic, partition, from: range.fromOffset, to: range.toOffset })
-        }
-      }
-    }
-
-    const take = (): FetchedRecord[] => {
-      const waiting = stage.inputs.flatMap(({ name }) =>
-        log(name).flatMap((records, partition) => records.slice(committedAt(stage.group, name, partition)))
-      )
-      return waiting.slice(0, batchRecords)
-    }
-
-    /**
-     * Finds the record whose output is rejected: each record is processed again alone, and that one
-     * becomes a dead letter.
-     */
-    const narrowDown = (batch: readonly FetchedRecord[], error: unknown): void => {
-      if (!isRefusal(error)) return
-      const [first] = batch
-      if (batch.length > 1 || first === undefined) batchRecords = 1
-      else processor.markPoison(first, error)
-    }
-
-    const ticker = stage.tick && new Ticker(stage.tick, wakeThis)
-    const tick = async (due: Ticker): Promise<void> => {
-      const partitions = stage.inputs.flatMap(({ name }) =>
-        log(name).map((records, partition) => {
-          const offset = committedAt(stage.group, name, partition)
-          const completeUntilMs = offset === records.length ? { completeUntilMs: Date.now() } : {}
-          return { topic: name, partition, offset: BigInt(offset), ...completeUntilMs }
-        })
-      )
-      const partitionCounts = new Map(stage.inputs.map(({ name }) => [name, log(name).length]))
-      const onFailure = (error: unknown) => observer.retried?.({ error })
-      const outputs = await due.run({ partitions, partitionCounts, signal: stopping.signal }, onFailure)
-      if (outputs.length === 0) return
-      append(outputs)
-      await due.committed(onFailure)
-      observer.ticked?.({ outputs: outputs.length, durationMs: 0 })
-    }
-
-    const run = async (): Promise<void> => {
-      try {
-        while (!stopping.signal.aborted) {
-          mustBegin = false
-          await begin()
-          try {
-            await work()
-          } catch (error) {
-            if (stopping.signal.aborted || !(error instanceof KafkaError)) throw error
-            if (!error.retryable && !isRefusal(error)) throw error
-            observer.aborted?.({ reason: error.code })
-          }
-        }
-      } catch (error) {
-        if (!stopping.signal.aborted) throw error
-      } finally {
-        ticker?.stop()
-        wakeUps.delete(wakeThis)
-        onPartitionsAdded.delete(reportAdded)
-      }
-    }
-
-    const work = async (): Promise<void> => {
-      while (!stopping.signal.aborted && !mustBegin) {
-        if (ticker?.isDue === true) await tick(ticker)
-        await passSkips()
-        const batch = take()
-        if (batch.length === 0) {
-          if (ticker?.isDue === true || stopping.signal.aborted || mustBegin) continue
-          await new Promise<void>(resolve => {
-            wake = resolve
-          })
-          continue
-        }
-        const outputs: OutputRecord[] = []
-        const sink = {
-          add: async (more: readonly OutputRecord[]) => {
-            outputs.push(...more)
-          }
-        }
-        await processor.process(batch, sink, stopping.signal)
-        observer.processed?.({ records: batch.length, durationMs: 0 })
-        const summary = new BatchSummary(batch[0] as FetchedRecord)
-        summary.add(batch)
-        const rest = positions.upTo(summary.offsets)
-        if (rest.length > 0) await store?.advance(rest)
-        positions.saved(rest)
-        const failure = nextCommitFailure
-        nextCommitFailure = undefined
-        if (failure !== undefined) throw failure
-        try {
-          append(outputs)
-        } catch (error) {
-          narrowDown(batch, error)
-          throw error
-        }
-        batchRecords = Math.min(maxBatchRecords, recordsInACall, batchRecords * 2)
-        for (const offset of summary.offsets) commit(offset)
-        positions.committed(summary.offsets)
-        observer.committed?.({
-          records: batch.length,
-          outputs: outputs.length,
-          durationMs: 0,
-          timestampsMs: summary.timestampsMs
-        })
-      }
-    }
-
-    const finished = run()
-    finished.catch(() => {})
-    return {
-      finished,
-      isReady: () => !stopping.signal.aborted,
-      async stop() {
-        stopping.abort(new KafkaError('CLOSED', 'the stage is stopping', { retryable: false }))
-        wake()
-        await finished.catch(() => {})
-      }
+  const state: InMemoryState = {
+    ...{ committed, wakeUps, onPartitionsAdded, log, topicIDOf, beginningOf, committedAt, append },
+    takeCommitFailure() {
+      const failure = nextCommitFailure
+      nextCommitFailure = undefined
+      return failure
     }
   }
 
   return {
     limitTopic: (topic, maxMessageBytes) => void limits.set(topic, maxMessageBytes),
     producer,
-    runStage,
+    runStage: (stage, options) => runInMemoryStage(state, stage, options),
     growTopic(topic, to) {
       const partitions = log(topic)
       const from = partitions.length

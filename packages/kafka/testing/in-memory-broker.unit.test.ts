@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { testBrokerContract } from './broker-contract.ts'
+import { type BrokerUnderTest, testBrokerContract } from './broker-contract.ts'
 import { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
+import { testStageControlContract } from './stage-control-contract.ts'
 
-testBrokerContract('the in-memory broker', async () => {
+testBrokerContract('the in-memory broker', async () => connect())
+testStageControlContract('the in-memory broker', async () => connect())
+
+function connect(): BrokerUnderTest {
   const broker = createInMemoryBroker()
   return {
     createTopics: async (names, maxMessageBytes = {}) => {
@@ -18,7 +22,7 @@ testBrokerContract('the in-memory broker', async () => {
     runStage: (stage, options) => broker.runStage(stage, options),
     read: (topic, count) => untilRecorded(broker, topic, count)
   }
-})
+}
 
 test('a send with an injected failure writes nothing, and the next one succeeds', async () => {
   const broker = createInMemoryBroker()

@@ -1,6 +1,7 @@
 export { deleteGroup, deleteRecords, deleteTopic } from './change-topics.ts'
 export { fetchedHeaders, fetchedRecord } from './fetched-record.ts'
 export { createInMemoryBroker, type InMemoryBroker, type RecordedRecord } from './in-memory-broker.ts'
+export type { InMemoryStageOptions } from './in-memory-stage.ts'
 export { createMemoryPositions, type MemoryPositions } from './memory-positions.ts'
 export { type StoreUnderTest, testPositionStoreContract } from './position-store-contract.ts'
 export { readCommitted } from './read-committed.ts'

@@ -7,14 +7,18 @@ import { createTopics, growTopic } from '../cluster/admin.ts'
 import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { createProducer } from '../producer/producer.ts'
 import { runStage } from '../stage/run-stage.ts'
-import type { Stage, StageOptions } from '../stage/stage.ts'
+import type { Stage } from '../stage/stage.ts'
 import { testBrokerContract } from './broker-contract.ts'
 import { deleteRecords } from './change-topics.ts'
+import type { InMemoryStageOptions } from './in-memory-stage.ts'
 import { readCommitted } from './read-committed.ts'
+import { testStageControlContract } from './stage-control-contract.ts'
 import { textCodec } from './text-codec.ts'
 
 testBrokerContract('Kafka, exactly once', async () => brokerUnderTest('exactly-once'))
 testBrokerContract('Kafka, at least once', async () => brokerUnderTest('at-least-once'))
+testStageControlContract('Kafka, exactly once', async () => brokerUnderTest('exactly-once'))
+testStageControlContract('Kafka, at least once', async () => brokerUnderTest('at-least-once'))
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
@@ -39,7 +43,7 @@ function brokerUnderTest(delivery: 'exactly-once' | 'at-least-once') {
       deleteRecords(connection, place, offset),
     growTopic: (name: string, partitions: number) => growTopic(connection, name, partitions),
     producer: () => createProducer(connection),
-    runStage: <Event>(stage: Stage<Event>, options: Pick<StageOptions, 'isTransient' | 'logger'>) =>
+    runStage: <Event>(stage: Stage<Event>, options: InMemoryStageOptions) =>
       runStage(stage, { ...options, connection, delivery, transactionalID }),
     read: (topic: string, count: number) => readCommitted(connection, topic, records => records.length >= count)
   }

@@ -4,7 +4,7 @@ import { Cluster } from '../cluster/cluster.ts'
 import type { KafkaConnection } from '../connection.ts'
 import { KafkaError, protocolError } from '../errors.ts'
 import { produce } from '../producer/produce.ts'
-import { compressBatch, encodeRecordBatch } from '../producer/record-batch.ts'
+import { encodedRecords, encodeRecordBatch, replaceRecords } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { partitionKey } from '../types.ts'
 
@@ -22,7 +22,7 @@ export async function writeBatch(
   })
   const { bitmask: type, compressSync: compress } = compressionsAlgorithms[compression]
   const bytes =
-    compression === 'none' ? plain : compressBatch(plain, { type, compress: body => Buffer.from(compress(body)) })
+    compression === 'none' ? plain : replaceRecords(plain, Buffer.from(compress(encodedRecords(plain))), type)
   await writeEncoded(connection, { topic, partition, bytes })
 }
 

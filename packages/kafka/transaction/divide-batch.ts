@@ -3,6 +3,7 @@ import type { KafkaError } from '../errors.ts'
 import { BatchRecords } from '../fetch/batch-records.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import { readLogBatches } from '../fetch/log-batches.ts'
+import { compressBatchSync } from '../producer/compression.ts'
 import { addToSequence } from '../producer/produce.ts'
 import { encodeRecordBatch } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
@@ -27,10 +28,10 @@ export function divideBatch(batch: SealedBatch, refusal: KafkaError): SealedBatc
 }
 
 function encode(batch: SealedBatch, records: readonly OutputRecord[], skipped: number): SealedBatch {
-  const { topic, partition, isCompressed } = batch
+  const { topic, partition, compression } = batch
   const writer = { ...batch.writer, firstSequence: addToSequence(batch.writer.firstSequence, skipped) }
-  const bytes = encodeRecordBatch({ ...writer, records, isCompressed })
-  return { topic, partition, bytes, writer, records: records.length, isCompressed }
+  const bytes = compressBatchSync(encodeRecordBatch({ ...writer, records }), compression)
+  return { topic, partition, bytes, writer, records: records.length, compression }
 }
 
 const unlimited = { recordBytes: Number.POSITIVE_INFINITY, batchBytes: Number.MAX_SAFE_INTEGER }

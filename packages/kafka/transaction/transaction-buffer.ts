@@ -1,13 +1,14 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { type Compression, compressBatch } from '../producer/compression.ts'
 import { addToSequence, type BatchLimits, type PartitionBatch } from '../producer/produce.ts'
-import { type BatchWriter, compressBatch, RecordBatchBuilder } from '../producer/record-batch.ts'
+import { type BatchWriter, RecordBatchBuilder } from '../producer/record-batch.ts'
 import { type OutputRecord, partitionOf } from '../records.ts'
 
 /** State shared by the outboxes of one producer. */
 interface TransactionBufferParts {
   readonly spareBuilders: RecordBatchBuilder[]
   readonly limits: BatchLimits
-  readonly compresses: (topic: string) => boolean
+  readonly compressionOf: (topic: string) => Compression
 }
 
 /**
@@ -59,11 +60,11 @@ export class TransactionBuffer {
   }
 
   async #open(topic: string): Promise<PartitionBuffer[]> {
-    const { spareBuilders, limits, compresses } = this.#parts
+    const { spareBuilders, limits, compressionOf } = this.#parts
     const options = {
       takeBuilder: () => spareBuilders.pop() ?? new RecordBatchBuilder(),
       maxBytes: limits.of(topic),
-      isCompressed: compresses(topic)
+      compression: compressionOf(topic)
     }
     const places = await this.#cluster.partitions(topic)
     const partitions = places.map((_, partition) => new PartitionBuffer(topic, partition, options))
@@ -76,13 +77,13 @@ export class TransactionBuffer {
 export interface SealedBatch extends PartitionBatch {
   readonly writer: BatchWriter
   readonly records: number
-  readonly isCompressed: boolean
+  readonly compression: Compression
 }
 
 interface PartitionOptions {
   readonly takeBuilder: () => RecordBatchBuilder
   readonly maxBytes: number
-  readonly isCompressed: boolean
+  readonly compression: Compression
 }
 
 /** Records for one partition, in batches of a size that its topic accepts. */
@@ -110,16 +111,16 @@ export class PartitionBuffer {
     batch.add(record, nowMs)
   }
 
+  /** Completes the batches, which are not compressed yet. */
   seal(writer: BatchWriter): SealedBatch[] {
     const { topic, partition } = this
-    const { isCompressed } = this.#options
+    const { compression } = this.#options
     let { firstSequence } = writer
     return this.#batches.map(batch => {
       const own = { ...writer, firstSequence }
-      const sealed = batch.seal(own)
-      const bytes = isCompressed ? compressBatch(sealed) : sealed
+      const bytes = batch.seal(own)
       firstSequence = addToSequence(firstSequence, batch.records)
-      return { topic, partition, bytes, writer: own, records: batch.records, isCompressed }
+      return { topic, partition, bytes, writer: own, records: batch.records, compression }
     })
   }
 
@@ -128,6 +129,17 @@ export class PartitionBuffer {
     for (const batch of this.#batches) batch.clear()
     return this.#batches.splice(0)
   }
+}
+
+/** Compresses the batches of each queue that their topic wants compressed. */
+export async function compressed(queues: SealedBatch[][]): Promise<SealedBatch[][]> {
+  // All batches of a queue have the same topic.
+  if (queues.every(([first]) => first?.compression === 'none')) return queues
+  const compress = async (batch: SealedBatch) => ({
+    ...batch,
+    bytes: await compressBatch(batch.bytes, batch.compression)
+  })
+  return Promise.all(queues.map(queue => Promise.all(queue.map(compress))))
 }
 
 function sumOfRecords(parts: readonly { readonly records: number }[]): number {

@@ -10,16 +10,16 @@ import {
 } from '@platformatic/kafka'
 import type { Cluster } from '../cluster/cluster.ts'
 import { type InputOffset, toCommitEntries } from '../consumer-group/offset-entry.ts'
-import { isDeadLetterTopic } from '../dead-letters/topics.ts'
 import { checkCode, KafkaError, protocolError } from '../errors.ts'
 import { failpoint } from '../failpoints.ts'
+import { type Compression, compressionFor } from '../producer/compression.ts'
 import { addToSequence, BatchLimits, type ProducerIdentity, produce, recordRefusals } from '../producer/produce.ts'
 import type { RecordBatchBuilder } from '../producer/record-batch.ts'
 import type { OutputRecord } from '../records.ts'
 import { retryKafka } from '../retry.ts'
 import { type GroupIdentity, partitionKey } from '../types.ts'
 import { divideBatch } from './divide-batch.ts'
-import { type SealedBatch, TransactionBuffer } from './transaction-buffer.ts'
+import { compressed, type SealedBatch, TransactionBuffer } from './transaction-buffer.ts'
 import { endTxnV5, isSecondProtocolSpoken, txnOffsetCommitV5 } from './transaction-v2.ts'
 
 export interface TransactionalProducerOptions {
@@ -33,8 +33,8 @@ export interface TransactionalProducerOptions {
   readonly stepTimeoutMs: number
   /** Maximum age of the cached cluster features; default 60 s. */
   readonly featuresMaxAgeMs?: number
-  /** Selects the topics whose batches are compressed; by default dead-letter topics. */
-  readonly compresses?: (topic: string) => boolean
+  /** Compression of the outputs; default none, apart from dead letters. */
+  readonly compression?: Compression
 }
 
 /**
@@ -147,11 +147,11 @@ export class TransactionalProducer {
    * committing, and discarded at any time.
    */
   createTransactionBuffer(): TransactionBuffer {
-    const { compresses = isDeadLetterTopic } = this.#options
+    const { compression = 'none' } = this.#options
     return new TransactionBuffer(this.#cluster, {
       spareBuilders: this.#spareBuilders,
       limits: this.#limits,
-      compresses
+      compressionOf: topic => compressionFor(topic, compression)
     })
   }
 
@@ -166,7 +166,7 @@ export class TransactionalProducer {
   ): Promise<void> {
     const outbox = outputs instanceof TransactionBuffer ? outputs : await this.#outboxOf(outputs)
     if (performance.now() >= this.#featuresFreshUntilMs) await this.#refreshFeatures()
-    const queues = this.#seal(outbox)
+    const queues = await compressed(this.#seal(outbox))
     if (!this.#supportsTransactionV2) {
       await allSettled([this.#addPartitions(queues), ...(group === undefined ? [] : [this.#addGroup(group)])])
     }
