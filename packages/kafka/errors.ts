@@ -90,7 +90,7 @@ export function toKafkaError(error: unknown, doing: string): KafkaError {
   return new KafkaError('UNEXPECTED', `${doing}: ${reason}`, { retryable: false, cause: error })
 }
 
-/** Errors of a login with a bearer token, which the client library reports as the cause of its own. */
+/** Errors of a login with a bearer token, which the client library reports as causes. */
 const loginFailures = new Set(['AUTHENTICATION_FAILED', 'TOKEN_UNAVAILABLE'])
 
 const networkFailures = new Set([

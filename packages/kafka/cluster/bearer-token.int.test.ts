@@ -52,7 +52,7 @@ test('a cluster with bearer tokens', async t => {
     await checkConnection(withToken(() => tokenFor(600), { extensions: { logicalCluster: 'lkc-1' } }))
   })
 
-  await t.test('rejects an expired token and one that is no token, with a permanent error', async () => {
+  await t.test('rejects an expired token and a text that is not a token, with a permanent error', async () => {
     const rejected = { name: 'KafkaError', code: 'AUTHENTICATION_FAILED', retryable: false }
     for (const token of [tokenFor(-30), 'not-a-token'])
       await assert.rejects(checkConnection(withToken(() => token)), rejected)

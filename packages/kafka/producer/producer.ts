@@ -160,7 +160,7 @@ class IdempotentProducer implements Producer {
   /** Rejects the pending calls and disconnects. */
   readonly #abort = (): void => {
     this.#calls.failAll(this.#signal?.reason)
-    this.close().catch(() => {}) // nobody waits for it, and no connection is used any more
+    this.close().catch(() => {}) // no call is pending, so a failure has no effect
   }
 
   #isKnown(topic: string): boolean {

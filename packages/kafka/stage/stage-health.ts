@@ -6,7 +6,7 @@ import type { TopicPartition } from '../types.ts'
  *
  * - **Readiness**: `isReady()`, or the states `working` and `paused`.
  * - **Liveness**: a stage repairs itself from everything but `failed`; then its process must be
- *   restarted. A broker that is away is no reason for a restart. A stage that is `working` and made
+ *   restarted. An unavailable broker does not require a restart. A stage that is `working` and made
  *   no progress for many times the duration of a batch has a `process` that hangs: compare
  *   `progressAtMs` with the clock.
  */

@@ -31,7 +31,7 @@ export interface StageParts {
   readonly ticker: Ticker | undefined
 }
 
-/** What the parts report to the stage. */
+/** Callbacks and signal that connect the parts to the stage. */
 export interface StageHooks extends Pick<BatchPipelineHooks, 'onCommitted' | 'onIdle'> {
   /** Aborts when a stop must not wait any more. */
   readonly forcing: AbortSignal

@@ -100,7 +100,7 @@ export interface StageOptions {
    */
   readonly instanceID?: string
   /**
-   * Where a group without offsets in a topic begins; default `earliest`. `latest` skips the records
+   * Starting point of a group without offsets in a topic; default `earliest`. `latest` skips the records
    * that exist, `none` makes the stage end with `NO_COMMITTED_OFFSET`. Partitions that are added
    * later, and recreated topics, are read from their beginning in any case.
    */
@@ -174,7 +174,7 @@ export interface RunningStage {
   readonly finished: Promise<void>
   /**
    * Pauses the stage: it fetches and processes nothing, and runs no tick. It stays in its group and
-   * keeps its partitions, so there is no rebalance. Resolves when no batch is in flight. A pause
+   * keeps its partitions, so the group does not rebalance. Resolves when no batch is in flight. A pause
    * lasts until `resume`, also across rebalances and failures.
    */
   pause(): Promise<void>

@@ -1,12 +1,12 @@
 import type { TopicPartition } from '../types.ts'
 
 /**
- * Where a group without offsets begins.
+ * Starting point of a group without offsets.
  *
  * - `earliest`: at the beginning of the topic.
  * - `latest`: at its end. Only a group without any offset in the topic begins there; the end is
  *   committed immediately. A partition that is added later is read from its beginning, and so is a
- *   topic that is recreated, because nobody has processed their records.
+ *   topic that is recreated, because their records are not processed yet.
  * - `none`: not at all. The stage ends with `NO_COMMITTED_OFFSET` if a partition has no offset,
  *   unless it was added to a topic in which the group has offsets.
  */

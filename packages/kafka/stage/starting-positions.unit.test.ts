@@ -119,7 +119,7 @@ describe('the starting position with stored positions', () => {
   test('is refused without a committed offset also if new groups start at the latest record', () => {
     for (const startAt of ['latest', 'none'] as const) {
       assert.equal(startOf({ ...known, committed: undefined, startAt }).refusal, 'OFFSETS_MISSING')
-      // An added partition was processed by nobody.
+      // The records of an added partition are not processed yet.
       const added = startOf({ ...facts, startAt, store: stop({ stored: undefined, isAdded: true }) })
       assert.deepEqual([added.offset, added.refusal, added.incident?.kind], [3n, undefined, 'partitions_added'])
     }

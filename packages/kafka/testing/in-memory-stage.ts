@@ -34,7 +34,7 @@ export type InMemoryStageOptions = Pick<
   | 'maxBufferedBytes'
 >
 
-/** What the stages of an in-memory broker share. */
+/** State shared by the stages of an in-memory broker. */
 export interface InMemoryState {
   /** Committed offsets, by group, topic and partition. */
   readonly committed: Map<string, CommittedOffset>

@@ -53,7 +53,7 @@ export function testStageControlContract(
     assert.deepEqual(await outputs(1), ['A'])
     await first.stop()
     await write('b')
-    // Nobody has processed the records of an added partition, so they are not skipped.
+    // The records of an added partition are not processed yet, so they are not skipped.
     await broker.growTopic(input, partitions + 1)
     producer.forgetFacts()
     await write('c', { partition: partitions })
@@ -159,7 +159,7 @@ export function testStageControlContract(
     await hanging.stop({ force: true })
     await stopping
     assert.equal(hanging.health().state, 'stopped')
-    // What the former stage returns late must change nothing.
+    // Outputs that the former stage returns late must have no effect.
     released.resolve()
     await ended.promise
     start()
