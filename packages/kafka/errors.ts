@@ -70,6 +70,7 @@ export function checkCode(errorCode: number, doing: string): void {
 
 /** Converts any thrown value, such as an error of the client library, to a KafkaError. */
 export function toKafkaError(error: unknown, doing: string): KafkaError {
+  if (error instanceof KafkaError) return error
   const login = findCause(error, cause => cause instanceof KafkaError && loginFailures.has(cause.code))
   if (login !== undefined) return login as KafkaError
   const answered = findErrorBy(error as ResponseError, 'code', 'PLT_KFK_PROTOCOL') as { apiCode?: number } | null
