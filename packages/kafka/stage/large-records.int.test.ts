@@ -102,7 +102,7 @@ for (const delivery of ['exactly-once', 'at-least-once'] as const) {
     assert.deepEqual(headers, {
       'event-id': 'the event',
       'dlq-stage': 'reader',
-      'dlq-reason': 'cannot be read',
+      'dlq-reason': 'the value is not text in UTF-8',
       'dlq-code': 'UNREADABLE',
       ...{ 'dlq-topic': headers['dlq-topic'], 'dlq-partition': '0', 'dlq-offset': '0' },
       ...{ 'dlq-reduced': 'MESSAGE_TOO_LARGE', 'dlq-value-bytes': '1048490', 'dlq-value-sha256': sha256(value) }
