@@ -118,27 +118,33 @@ test('any interleaving of transactions yields the same records as the Java clien
   const scripts = fc.sample(fc.array(step, { minLength: 5, maxLength: 40 }), { seed, numRuns: 16 })
   const { topic, producers } = await setUp(t, { partitions: scripts.length, producers: 3 })
 
+  let committed = 0
   // Partitions are written one after the other, because a producer has one transaction at a time.
   for (const [partition, script] of scripts.entries()) {
-    const open = new Set<ScriptedProducer>()
+    /** Numbers of records in open transactions. */
+    const open = new Map<ScriptedProducer, number>()
     let count = 0
     for (const { producer: index, action, compression } of script) {
       const producer = producers[index] as ScriptedProducer
       if (action.kind === 'write') {
         const values = Array.from({ length: action.records }, () => `value-${partition}-${count++}`)
         await producer.write(topic, partition, values, compression)
-        open.add(producer)
-      } else if (open.delete(producer)) {
+        open.set(producer, (open.get(producer) ?? 0) + action.records)
+      } else if (open.has(producer)) {
         await producer.end(action.kind)
+        if (action.kind === 'commit') committed += open.get(producer) ?? 0
+        open.delete(producer)
       }
     }
-    for (const producer of open) await producer.end('abort')
+    for (const producer of open.keys()) await producer.end('abort')
     const closing = producers[0] as ScriptedProducer
     await closing.write(topic, partition, [`end-${partition}`])
     await closing.end('commit')
+    committed++
   }
 
-  const expected = await readWithJavaClient(connection.brokers[0] as string, topic)
+  const expected = await readWithJavaClient(connection.brokers[0] as string, topic, committed)
+  assert.equal(expected.length, committed)
   const all = (records: readonly { value: Buffer }[]) =>
     records.filter(({ value }) => value.toString().startsWith('end-')).length === scripts.length
   for (const maxPartitionBytes of [1, 200, 1_000, 1_000_000]) {

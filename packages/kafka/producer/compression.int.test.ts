@@ -44,6 +44,6 @@ test("Kafka's Java client reads what a producer and a stage write with each comp
     await stage.stop()
   }
   const [broker] = connection.brokers
-  const read = await readWithJavaClient(broker as string, output)
+  const read = await readWithJavaClient(broker as string, output, expected.length)
   assert.deepEqual(read.map(line => line.split(' ').at(-1)).toSorted(), expected.toSorted())
 })
