@@ -40,9 +40,10 @@ export const inventoryMutants: readonly Mutant[] = [
     bug: 'orders become dead letters because the database is unavailable',
     patches: [
       {
-        file: 'services/inventory/main.ts',
-        find: 'isTransient: isTransientFailure',
-        replace: 'isTransient: error => (error as { retryable?: unknown }).retryable === true'
+        file: 'packages/kafka/stage/retry-processing.ts',
+        find: `      isTransient: error =>
+        !(error instanceof PositionConflictError) && (error instanceof UncheckedError || isTransient(error)),`,
+        replace: `      isTransient: error => (error as { retryable?: unknown }).retryable === true && isTransient(error),`
       }
     ],
     faults: { 'kill-postgres': 1 },
