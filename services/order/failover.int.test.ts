@@ -39,15 +39,22 @@ async function setUp(t: TestContext) {
   return { postgres, connection, order, inventory }
 }
 
-/** Places orders with keys from several callers, and repeats each request until it is accepted. */
-function placeOrders(url: string) {
+/**
+ * Places orders with keys from several callers, and repeats each request until it is accepted or the
+ * test ends.
+ */
+function placeOrders(t: TestContext, url: string) {
   const accepted = new Map<string, number>()
   const stopping = new AbortController()
+  let hasEnded = false
+  t.after(() => {
+    hasEnded = true
+  })
   const callers = Array.from({ length: 4 }, async () => {
-    while (!stopping.signal.aborted) {
+    while (!stopping.signal.aborted && !hasEnded) {
       const order = { userID: `user-${randomUUID()}`, items: [{ sku, quantity: 1 }], total: 1 }
       const headers = { 'idempotency-key': randomUUID() }
-      for (;;) {
+      while (!hasEnded) {
         const answer = await post(url, order, headers).catch(() => undefined)
         if (answer?.status === 202) {
           accepted.set(answer.body.orderID, performance.now())
@@ -69,7 +76,7 @@ test('a failover of Postgres to its synchronous standby neither loses nor duplic
   timeout: 900_000
 }, async t => {
   const { postgres, connection, order, inventory } = await setUp(t)
-  const load = placeOrders(order.url)
+  const load = placeOrders(t, order.url)
   const decided = async (server: 'primary' | 'standby') => {
     const [row] = await postgres.ask(server, 'SELECT count(*)::integer AS count FROM inventory.outcomes')
     return row?.count as number
