@@ -5,7 +5,16 @@ export { type CommandContext, runCommand } from './commands/command.ts'
 export { type ConnectOptions, startConnect, startWorker } from './components/connect.ts'
 export { fetchJars } from './components/fetch-jars.ts'
 export { readLock as lockedJars } from './components/jar-lock.ts'
-export { classPath, connectJarSets, kafkaJars, peersJars, registryJars } from './components/jars.ts'
+export {
+  classPath,
+  connectJarSets,
+  connectJars,
+  jarsHome,
+  kafkaJars,
+  kafkaZookeeperJars,
+  peersJars,
+  registryJars
+} from './components/jars.ts'
 export { type KafkaNode, type KafkaOptions, restartKafkaNode, startKafka } from './components/kafka.ts'
 export { type PostgresOptions, startPostgres } from './components/postgres.ts'
 export type { DatabaseAccess } from './components/postgres-credentials.ts'
@@ -15,6 +24,8 @@ export { createRunDirectories, orderlyDirectory, projectDirectory, type RunDirec
 export { readExtras } from './extras.ts'
 export { chooseJava, findJavas } from './preflight/java.ts'
 export { preflight } from './preflight/preflight.ts'
+export { requireProgram } from './preflight/programs.ts'
+export { takeRunLock } from './preflight/run-lock.ts'
 export { freePort, freePorts, loopback } from './processes/ports.ts'
 export { listProcesses } from './processes/process-table.ts'
 export type { ProcessExit, SupervisedProcess, Supervisor } from './processes/supervisor.ts'
