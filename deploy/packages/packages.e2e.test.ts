@@ -119,6 +119,7 @@ async function tryPythonClient(t: TestContext, serviceURL: string): Promise<void
     status: 'reserved',
     isReplay: true,
     batch: [202, 202],
+    ndjson: [202, 202, 202],
     refused: [422, 'IDEMPOTENCY_KEY_REUSED'],
     isListed: true
   })

@@ -18,6 +18,10 @@ export interface Caller {
   readonly role: Role
   /** Aborted when the key of the request becomes invalid; streams opened with it must then end. */
   readonly ended?: AbortSignal
+  /** The only order that the request may read, if it has an order token instead of a key. */
+  readonly tokenOf?: string
+  /** Time at which the order token expires; streams opened with it must then end. */
+  readonly expiresAtMs?: number
 }
 
 export const callerNamePattern = '^[a-z0-9][a-z0-9._-]{0,63}$'

@@ -21,6 +21,11 @@ export interface OrderClientOptions {
   readonly baseURL: string
   /** API key, sent as `Authorization: Bearer …`. A key in a web page is public. */
   readonly apiKey?: string | undefined
+  /**
+   * Order token, sent in place of an API key. It lets a web page call `getOrder` and `watchOrder`
+   * for its order; a server gets it from `placeOrder`.
+   */
+  readonly orderToken?: string | undefined
   /** Timeout of one attempt in milliseconds. The default is 10,000. `waitSeconds` is added to it. */
   readonly attemptTimeoutMs?: number
   /**
@@ -98,6 +103,11 @@ export interface PlacedOrder {
   readonly isReplay: boolean
   /** Key that was sent, also if the client generated it. */
   readonly idempotencyKey: string | null
+  /**
+   * Token with which a web page may read this order and its status stream until the token expires.
+   * Undefined if the service issues none.
+   */
+  readonly orderToken?: string
   /** Paths of the order and of its status stream. */
   readonly links: OrderAccepted['links']
 }
@@ -184,8 +194,19 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
   const { streamIdleTimeoutMs = usualStreamIdleTimeoutMs } = options
   for (const [name, value] of Object.entries({ deadlineMs, attemptTimeoutMs, streamIdleTimeoutMs }))
     checkInteger(name, value, 1, longestMs)
-  if (options.apiKey !== undefined) checkText('apiKey', options.apiKey)
-  const exchange = createExchange({ ...options, deadlineMs, attemptTimeoutMs, retries, fetch: options.fetch ?? fetch })
+  const { apiKey, orderToken } = options
+  if (apiKey !== undefined) checkText('apiKey', apiKey)
+  if (orderToken !== undefined) checkText('orderToken', orderToken)
+  if (apiKey !== undefined && orderToken !== undefined)
+    throw new TypeError('`apiKey` and `orderToken` exclude each other: pass the token alone in a web page')
+  const exchange = createExchange({
+    ...options,
+    apiKey: apiKey ?? orderToken,
+    deadlineMs,
+    attemptTimeoutMs,
+    retries,
+    fetch: options.fetch ?? fetch
+  })
 
   function pathOf(orderID: string): string {
     checkText('orderID', orderID)
@@ -244,7 +265,12 @@ export function createOrderClient(options: OrderClientOptions): OrderClient {
       const placed: OrderAccepted | Order = JSON.parse(answer.body)
       const isReplay = answer.headers.get('idempotent-replayed') === 'true'
       const { orderID, links } = placed
-      return { orderID, links, isReplay, idempotencyKey, ...('userID' in placed && { order: placed }) }
+      const token = answer.headers.get('order-token')
+      return {
+        ...{ orderID, links, isReplay, idempotencyKey },
+        ...('userID' in placed && { order: placed }),
+        ...(token !== null && { orderToken: token })
+      }
     },
 
     async placeOrders(orders, { signal } = {}) {

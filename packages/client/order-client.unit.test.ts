@@ -316,3 +316,21 @@ test('a silent stream is closed and resumed, and leaving the loop closes the con
   assert.deepEqual(seen, [undefined, 'e-1', 'e-2'])
   while (open > 0) await new Promise(setImmediate)
 })
+
+test('a placed order has its token, which another client sends in place of a key', async t => {
+  const withToken = { ...accepted, headers: { 'order-token': 'ot1.x' } }
+  const { client, asked } = await clientOf(t, [withToken, accepted, accepted])
+  assert.equal((await client.placeOrder(order)).orderToken, 'ot1.x')
+  assert.ok(!('orderToken' in (await client.placeOrder(order))))
+  const page = await clientOf(t, [accepted], { apiKey: undefined, orderToken: 'ot1.x' })
+  await page.client.getOrder('1')
+  assert.deepEqual(
+    [asked[0], page.asked[0]].map(own => own?.request.headers.authorization),
+    ['Bearer orderly_x', 'Bearer ot1.x']
+  )
+  assert.throws(() => createOrderClient({ baseURL: 'http://a', apiKey: 'k', orderToken: 't' }), {
+    name: 'TypeError',
+    message: /`apiKey` and `orderToken` exclude each other/
+  })
+  assert.throws(() => createOrderClient({ baseURL: 'http://a', orderToken: '' }), { message: /`orderToken`/ })
+})

@@ -19,6 +19,8 @@ const good = { userID: 'attacker', items: [{ sku: 'TEA-EARL-GREY-100G', quantity
 const json = { 'content-type': 'application/json' }
 const unknownKey = `orderly_${'0'.repeat(12)}_${'x'.repeat(43)}`
 
+const tokenSecret = `token-secret-${'x'.repeat(32)}`
+
 test('attacks on the running services', async t => {
   const pipeline = await startOrderPipeline(t)
   const env = { ...process.env, ...pipeline.environment }
@@ -43,7 +45,12 @@ test('attacks on the running services', async t => {
     })
   }
   const [order, open, inventory, aggregator] = await Promise.all([
-    pipeline.startOrder('1', { ...required, ORDER_MAX_STREAMS: '4', ORDER_MAX_STREAMS_PER_CALLER: '2' }),
+    pipeline.startOrder('1', {
+      ...required,
+      ORDER_MAX_STREAMS: '4',
+      ORDER_MAX_STREAMS_PER_CALLER: '2',
+      ORDER_TOKEN_SECRETS: tokenSecret
+    }),
     pipeline.startOrder('2', { HTTP_ALLOWED_HOSTS: 'orders.test', HTTP_ALLOWED_ORIGINS: 'https://shop.test' }),
     start('inventory'),
     start('aggregator')
@@ -51,13 +58,16 @@ test('attacks on the running services', async t => {
   const services = { order, open, inventory, aggregator }
   const as = (key: keyof typeof keys) => ({ authorization: `Bearer ${keys[key]}` })
   const [berlin, paris, ops] = [as('berlin'), as('paris'), as('ops')]
-  const victim = (
-    await post(order.url, { ...good, userID: 'victim', holdSeconds: 900 }, { ...berlin, prefer: 'wait=30' })
-  ).body
+  const placed = await post(
+    order.url,
+    { ...good, userID: 'victim', holdSeconds: 900 },
+    { ...berlin, prefer: 'wait=30' }
+  )
+  const victim = placed.body
   assert.equal(victim.status, 'reserved')
   const victims = `/orders/${victim.orderID}`
   const victimsCursor = Buffer.from(`1.xxxxxxxx.${victim.orderID}`).toString('base64url')
-  const secrets = [...Object.values(keys), leaked].map(key => key.slice(-43))
+  const secrets = [...Object.values(keys), leaked].map(key => key.slice(-43)).concat(tokenSecret)
   const attacks = createAttacks(t, { services, secrets })
 
   const payload = JSON.stringify(good)
@@ -213,6 +223,37 @@ test('attacks on the running services', async t => {
       code: 'INVALID_CURSOR'
     }
   ])
+
+  const token = placed.headers.get('order-token') ?? ''
+  const parisOrder = await post(order.url, { ...good, userID: 'buyer' }, paris)
+  const parisToken = parisOrder.headers.get('order-token') ?? ''
+  const [, expiry = '', , signature = ''] = token.split('.')
+  const byToken = (name: string, given: string, { method = 'GET', path = victims, status = 401 } = {}): Attack[] => {
+    const separator = path.includes('?') ? '&' : '?'
+    return [
+      { name, method, path, headers: { authorization: `Bearer ${given}` }, status },
+      { name: `${name}, in the query`, method, path: `${path}${separator}token=${given}`, status }
+    ]
+  }
+  assert.equal((await get(order.url, `${victims}?token=${token}`)).status, 200)
+  await attacks.run('order tokens', [
+    ...byToken("another order's token", parisToken),
+    ...byToken("another order's token for its stream", parisToken, { path: `${victims}/events` }),
+    ...byToken(
+      "another shop's name in a token",
+      `ot1.${expiry}.${Buffer.from('paris').toString('base64url')}.${signature}`
+    ),
+    ...byToken('a later expiry', token.replace(expiry, String(Number(expiry) + 3_600))),
+    ...byToken('no signature', token.slice(0, -signature.length)),
+    ...byToken('a signature of zeros', token.replace(signature, 'A'.repeat(43))),
+    ...byToken('a token of 8 kB', `ot1.${'9'.repeat(8_000)}`),
+    ...routes
+      .filter(([, path, to]) => to === 'order' && ![victims, `${victims}/events`].includes(path))
+      .flatMap(([method, path]) =>
+        byToken(`a token for ${method} ${path.replace(victim.orderID, '…')}`, token, { method, path })
+      ),
+    ...byToken('a key in the query', keys.berlin).slice(1)
+  ])
   const theirs = await get(order.url, '/orders?userID=victim', paris)
   assert.deepEqual(theirs.body.orders, [], "another shop's orders are not listed")
 
@@ -257,6 +298,20 @@ test('attacks on the running services', async t => {
       403,
       'aggregator',
       'GET'
+    ),
+    browser(
+      'a preflight of an origin with the name at its end',
+      { origin: 'https://evil-shop.test', 'access-control-request-method': 'POST' },
+      405,
+      'open',
+      'OPTIONS'
+    ),
+    browser(
+      'a preflight without an origin',
+      { origin: 'null', 'access-control-request-method': 'POST' },
+      405,
+      'open',
+      'OPTIONS'
     ),
     browser('a preflight', { ...evil, 'access-control-request-method': 'POST' }, 405, 'open', 'OPTIONS'),
     ...[
@@ -562,11 +617,11 @@ test('attacks on the running services', async t => {
       all.some(({ headers }) => headers['event-id'] === `OrderCreated-${last.body.orderID}`)
     )
     const users = records.map(({ key }) => key.split('\u001f').at(-1))
-    assert.deepEqual(users.toSorted(), ['victim', 'witness'])
+    assert.deepEqual(users.toSorted(), ['buyer', 'victim', 'witness'])
     assert.equal((await get(order.url, victims, berlin)).body.status, 'reserved')
     for (const service of Object.values(services)) {
       const log = JSON.stringify(await service.logs())
-      for (const secret of secrets) assert.ok(!log.includes(secret), 'no key is logged')
+      for (const secret of [...secrets, signature]) assert.ok(!log.includes(secret), 'no key is logged')
     }
     t.diagnostic(`${attacks.count} attacks`)
   })

@@ -55,7 +55,22 @@ export const configSchema = Type.Object({
       minimum: 1,
       maximum: 100_000
     })
-  )
+  ),
+  ORDER_TOKEN_SECRETS: Type.Optional(
+    Type.Array(Type.String({ pattern: '^[!-+.-~-]{32,256}$' }), {
+      description:
+        'the secrets of order tokens, one or two of 32 to 256 characters, separated by a comma; the first signs, both are accepted; no tokens are issued without a secret',
+      minItems: 1,
+      maxItems: 2,
+      secret: true
+    })
+  ),
+  ORDER_TOKEN_HOURS: Type.Integer({
+    description: 'the number of hours for which an order token is valid',
+    minimum: 1,
+    maximum: 168,
+    default: 24
+  })
 })
 
 export type OrderConfig = Config<(typeof configSchema)['properties']>

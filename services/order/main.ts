@@ -3,6 +3,7 @@ import { kafkaConnection, runService } from '@orderly/service-kit'
 import { configSchema } from './config.ts'
 import { addOrderApi } from './http/api.ts'
 import { createPlace } from './http/order-routes.ts'
+import { createOrderTokens } from './http/order-token.ts'
 import { startProjection } from './projection/projection.ts'
 import { openPublisher } from './publisher/order-publisher.ts'
 import { openDatabase } from './store/database.ts'
@@ -37,8 +38,11 @@ runService({
     )
     const [callers] = await Promise.all([openCallers({ ...context, pool: database.pool }), database.openedSoon()])
 
+    const { ORDER_TOKEN_SECRETS: secrets } = config
     await addOrderApi(http, {
       callers,
+      tokens:
+        secrets && createOrderTokens({ secrets, lifetimeMs: config.ORDER_TOKEN_HOURS * 3_600_000, nowMs: Date.now }),
       allowedHosts: config.HTTP_ALLOWED_HOSTS,
       place: createPlace({ ...publisher, metrics, nowMs: Date.now }),
       publishChange: publisher.publishChange,

@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Roles that may use the route. Required for every route of the API. */
     access?: readonly Role[]
+    /** True if an order token may replace the key. */
+    acceptsTokens?: boolean
   }
   interface FastifyRequest {
     /** The authenticated caller; undefined while API keys are off. */
@@ -18,6 +20,15 @@ declare module 'fastify' {
 export interface GuardOptions {
   /** Host names that are accepted in addition to loopback names while API keys are off. */
   readonly allowedHosts?: readonly string[]
+  /** Checks the tokens that routes with `config.acceptsTokens` accept in place of a key. */
+  readonly tokens?: TokenGuard | undefined
+}
+
+export interface TokenGuard {
+  /** Returns true if a text has the form of a token, so that it cannot be a key. */
+  isToken(text: string): boolean
+  /** Returns the caller on whose behalf the request reads, or undefined if the token is not valid for it. */
+  admit(request: FastifyRequest, token: string): Omit<CachedCaller, 'ended'> | undefined
 }
 
 /**
@@ -34,7 +45,7 @@ export interface GuardOptions {
 export function guardRoutes(
   http: FastifyInstance,
   callers: Pick<APIKeyCache, 'find'> | undefined,
-  { allowedHosts = [] }: GuardOptions = {}
+  { allowedHosts = [], tokens }: GuardOptions = {}
 ): void {
   if (callers === undefined) allowHosts(http, allowedHosts)
   const limitBodies = limitBodiesInFlight(createShares(bodyBytes))
@@ -47,8 +58,10 @@ export function guardRoutes(
     }
     // Fastify derives HEAD routes from GET routes that already have the checks.
     if (route.schema?.security !== undefined) return
-    route.schema = describe(route.schema ?? {}, access)
-    const checks = callers === undefined ? [limitBodies] : [checkCaller(callers, access), limitBodies]
+    const acceptsTokens = route.config?.acceptsTokens === true
+    route.schema = describe(route.schema ?? {}, access, acceptsTokens)
+    const accepted = acceptsTokens ? tokens : undefined
+    const checks = callers === undefined ? [limitBodies] : [checkCaller(callers, access, accepted), limitBodies]
     route.onRequest = [...checks, ...[route.onRequest ?? []].flat()]
   })
 }
@@ -70,6 +83,21 @@ export const securitySchemes = {
   }
 } as const
 
+/** Security schemes of APIs with routes that accept order tokens. */
+export const tokenSchemes = {
+  orderToken: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An order token, from the header `Order-Token` of the response to `POST /orders`.'
+  },
+  orderTokenInQuery: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'token',
+    description: 'An order token, for `EventSource`, which cannot send headers.'
+  }
+} as const
+
 const quotaHeaders = {
   'ratelimit-policy': {
     type: 'string',
@@ -81,13 +109,13 @@ const quotaHeaders = {
   }
 }
 
-function describe(schema: ApiSchema, access: readonly Role[]): ApiSchema {
+function describe(schema: ApiSchema, access: readonly Role[], acceptsTokens: boolean): ApiSchema {
   const challenge = {
     'www-authenticate': { type: 'string', description: 'Challenge with the authentication scheme (RFC 6750).' }
   }
   return {
     ...schema,
-    security: [{ [securityScheme]: [] }],
+    security: [securityScheme, ...(acceptsTokens ? Object.keys(tokenSchemes) : [])].map(scheme => ({ [scheme]: [] })),
     response: {
       ...(schema.response as object),
       401: refused('The API key is missing or invalid. Nothing was done.', challenge),
@@ -131,9 +159,18 @@ function limitBodiesInFlight(shares: Shares): OnRequest {
 
 type OnRequest = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
 
-function checkCaller(callers: Pick<APIKeyCache, 'find'>, access: readonly Role[]): OnRequest {
-  function admit(caller: CachedCaller | undefined, request: FastifyRequest, reply: FastifyReply): Error | undefined {
-    if (caller === undefined) return unauthorized(reply, 'The API key is not valid.', 'Bearer error="invalid_token"')
+function checkCaller(
+  callers: Pick<APIKeyCache, 'find'>,
+  access: readonly Role[],
+  tokens: TokenGuard | undefined
+): OnRequest {
+  function admit(
+    caller: Omit<CachedCaller, 'ended'> | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    fault = 'The API key is not valid.'
+  ): Error | undefined {
+    if (caller === undefined) return unauthorized(reply, fault, 'Bearer error="invalid_token"')
     const { quota } = caller
     const waitMs = quota.take()
     reply.header('ratelimit-policy', quota.policy).header('ratelimit', quota.state())
@@ -154,7 +191,12 @@ function checkCaller(callers: Pick<APIKeyCache, 'find'>, access: readonly Role[]
   }
 
   return (request, reply, done) => {
-    const key = bearerToken(request.headers.authorization)
+    const { authorization } = request.headers
+    const key = bearerToken(authorization) ?? (authorization === undefined ? tokenInQuery(request, tokens) : undefined)
+    if (key !== undefined && tokens?.isToken(key)) {
+      done(admit(tokens.admit(request, key), request, reply, 'The token is not valid for this order, or has expired.'))
+      return
+    }
     if (key === undefined) {
       done(unauthorized(reply, 'Send an API key: `Authorization: Bearer orderly_…`.', 'Bearer'))
       return
@@ -173,6 +215,12 @@ function checkCaller(callers: Pick<APIKeyCache, 'find'>, access: readonly Role[]
 function unauthorized(reply: FastifyReply, detail: string, challenge: string): ProblemError {
   reply.header('www-authenticate', challenge)
   return new ProblemError(401, 'UNAUTHORIZED', detail)
+}
+
+/** Returns the token in the query. Keys are not accepted there, because URLs are often logged. */
+function tokenInQuery({ query }: FastifyRequest, tokens: TokenGuard | undefined): string | undefined {
+  const { token } = query as { readonly token?: unknown }
+  return typeof token === 'string' && tokens?.isToken(token) ? token : undefined
 }
 
 const bearer = /^Bearer +([^ ]+) *$/i

@@ -707,6 +707,8 @@ export interface operations {
                     traceparent?: string;
                     /** @description URL of the order. */
                     location?: string;
+                    /** @description Token that lets a web page read this order and its status stream, in place of an API key. Missing unless the service has `ORDER_TOKEN_SECRETS`. A repeated request with the same idempotency key gets a new one. */
+                    "order-token"?: string;
                     /** @description The wait preference that was applied. */
                     "preference-applied"?: string;
                     /** @description `true` if an earlier request had the same idempotency key. */
@@ -724,6 +726,8 @@ export interface operations {
                     traceparent?: string;
                     /** @description URL of the order. */
                     location?: string;
+                    /** @description Token that lets a web page read this order and its status stream, in place of an API key. Missing unless the service has `ORDER_TOKEN_SECRETS`. A repeated request with the same idempotency key gets a new one. */
+                    "order-token"?: string;
                     /** @description The wait preference that was applied. */
                     "preference-applied"?: string;
                     /** @description `true` if an earlier request had the same idempotency key. */

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { apiAddressPattern } from '../http/api-page.ts'
+import { faultOfOrigins } from '../http/cors.ts'
 import { tracingSettings } from '../tracing/settings.ts'
 import { localDatabaseURL } from './local-database.ts'
 import { parseConfig } from './parse-config.ts'
@@ -31,9 +32,11 @@ export const serviceSettings = {
   ),
   HTTP_HOST: Type.String(options({ description: 'the address to listen on', default: '127.0.0.1' })),
   HTTP_PORT: httpPort(8080),
-  HTTP_ALLOWED_ORIGINS: Type.Array(Type.String({ pattern: '^https?://[^\\s/]+$' }), {
+  HTTP_ALLOWED_ORIGINS: Type.Array(Type.String({ pattern: '^https?://[^\\s/*]+$' }), {
     ...options({
-      description: 'the origins that may send cross-site requests, such as https://shop.example, separated by commas'
+      description:
+        'the origins whose pages may call the API and read its responses, such as https://shop.example, separated by commas',
+      check: faultOfOrigins
     }),
     default: []
   }),

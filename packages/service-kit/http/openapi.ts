@@ -21,7 +21,10 @@ export interface ApiDescription {
   readonly tags: { readonly name: string; readonly description: string }[]
   readonly securitySchemes: Record<
     string,
-    { readonly type: 'http'; readonly scheme: string; readonly description: string }
+    { readonly description: string } & (
+      | { readonly type: 'http'; readonly scheme: string }
+      | { readonly type: 'apiKey'; readonly in: 'query'; readonly name: string }
+    )
   >
 }
 

@@ -63,7 +63,7 @@ const groups = {
       403,
       'Cross-site request',
       'A browser sent the request for a page of another site.',
-      'Add the origin to `HTTP_ALLOWED_ORIGINS` if its pages may send requests.'
+      'Add the origin to `HTTP_ALLOWED_ORIGINS` if its pages may call the API.'
     ],
     NOT_FOUND: [404, 'Not found', 'The path does not exist.', ''],
     METHOD_NOT_ALLOWED: [

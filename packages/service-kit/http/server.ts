@@ -11,6 +11,7 @@ import { answerStarting } from './answer-starting.ts'
 import type { ApiAddresses } from './api-page.ts'
 import { checkApiVersion } from './api-version.ts'
 import { answerClientError, answerUnusualRequests } from './client-error.ts'
+import { shareWithOrigins } from './cors.ts'
 import { addErrorHandler } from './error-handler.ts'
 import { limitJSONBodies } from './json-body.ts'
 import { watchMethods } from './method-not-allowed.ts'
@@ -42,7 +43,7 @@ export interface HttpServerOptions {
   readonly readiness: Readiness
   /** Recorder for the spans of requests; undefined when traces are not recorded. */
   readonly spans?: Spans | undefined
-  /** Origins whose cross-site requests are accepted. */
+  /** Origins whose pages may send requests and read the responses. */
   readonly allowedOrigins?: readonly string[]
   readonly apiAddresses?: ApiAddresses
 }
@@ -112,6 +113,7 @@ export function createHttpServer({
   addAnswerHeaders(fastify)
   checkRequestHeads(fastify)
   checkApiVersion(fastify)
+  shareWithOrigins(fastify, allowedOrigins)
   refuseCrossSite(fastify, allowedOrigins)
   fastify.addSchema(ProblemSchema)
   fastify.setErrorHandler(handleError)

@@ -16,6 +16,7 @@ import { acceptOrder, type OrderContext, type Placement, type PlaceOrder } from 
 import { hasOutcome, type Order } from '../domain/order-status.ts'
 import type { OrderWatch } from '../store/order-watch.ts'
 import { OrderResource, toResource } from './order-schema.ts'
+import type { OrderTokens } from './order-token.ts'
 import {
   idempotencyKeyHeader,
   linksTo,
@@ -31,10 +32,12 @@ export interface OrderRoutesOptions {
   readonly watch: Pick<OrderWatch, 'until'>
   /** Version of OrderCreated to write. Fields that this version lacks are refused. */
   readonly orderCreatedVersion: number
+  /** Issuer of order tokens; undefined if none are issued. */
+  readonly tokens?: OrderTokens | undefined
 }
 
 export function addOrderRoutes(http: FastifyInstance, options: OrderRoutesOptions): void {
-  const { place, watch, orderCreatedVersion } = options
+  const { place, watch, orderCreatedVersion, tokens } = options
   for (const schema of sharedSchemas(orderCreatedVersion)) http.addSchema(schema)
   const signalOf = createRequestSignals(http)
   const route = { schema: placeOrder, bodyLimit: maxOrderBytes, config: { access: ['shop'] } as const }
@@ -52,6 +55,7 @@ export function addOrderRoutes(http: FastifyInstance, options: OrderRoutesOption
     if (key !== undefined) reply.header('traceparent', placement.traceparent)
     const links = linksTo(orderID)
     reply.header('location', links.self)
+    if (tokens !== undefined) reply.header('order-token', tokens.issue(orderID, request.caller?.name))
     const decided = prefer === undefined ? undefined : await outcomeOf(orderID, prefer, reply)
     if (decided !== undefined) return reply.code(200).send(toResource(decided))
     reply.code(202)
@@ -131,9 +135,15 @@ const traceparent = {
 const location = { type: 'string', description: 'URL of the order.' }
 const preferenceApplied = { type: 'string', description: 'The wait preference that was applied.' }
 const replayed = { type: 'string', description: '`true` if an earlier request had the same idempotency key.' }
+const orderToken = {
+  type: 'string',
+  description:
+    'Token that lets a web page read this order and its status stream, in place of an API key. Missing unless the service has `ORDER_TOKEN_SECRETS`. A repeated request with the same idempotency key gets a new one.'
+}
 const placedHeaders = {
   traceparent,
   location,
+  'order-token': orderToken,
   'preference-applied': preferenceApplied,
   'idempotent-replayed': replayed
 }

@@ -5,6 +5,7 @@ import { knownDecimalsOf, toMajorUnits } from '../domain/accept-order.ts'
 import type { PlainFields } from '../domain/order-change.ts'
 import { type Order, type StatusEvent, statusEvents, statusOf } from '../domain/order-status.ts'
 import { maxCursorLength } from './cursor.ts'
+import { maxTokenLength } from './order-token.ts'
 import { linksTo, OrderLinks } from './schema.ts'
 
 /** Schemas for reading orders: the source of validation, types and the OpenAPI document. */
@@ -131,12 +132,18 @@ export const unknownOrder = refused(
 
 export const orderParams = Type.Object({ orderID })
 
+const token = Type.String({
+  description: 'Order token, for clients that cannot send the header `Authorization`.',
+  maxLength: maxTokenLength
+})
+
 export const getOrder = {
   operationId: 'getOrder',
   summary: 'Get an order',
   description: 'Returns the order and its status. Waits up to two seconds for an order that was just accepted.',
   tags: ['orders'],
   params: orderParams,
+  querystring: Type.Object({ token: Type.Optional(token) }),
   response: {
     200: { description: 'The order.', content: { 'application/json': { schema: refer(OrderResource) } } },
     400: refused('The request is invalid.'),
@@ -219,7 +226,8 @@ export const streamOrder = {
           description:
             'End of the stream: once only a cancel can still change the status (`settled`, the default), or after the final status (`final`).'
         })
-      )
+      ),
+      token: Type.Optional(token)
     },
     { additionalProperties: false }
   ),

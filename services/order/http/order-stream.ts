@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { createShares, type ExceededLimit, type ShareLimits, staffRoles } from '@orderly/callers'
+import { type Caller, createShares, type ExceededLimit, type ShareLimits, staffRoles } from '@orderly/callers'
 import { ProblemError } from '@orderly/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { isFinal, isSettled, type Order, statusEventsAfter } from '../domain/order-status.ts'
@@ -28,14 +28,22 @@ export interface StreamOptions {
 
 const usualHeartbeatMs = 15_000
 const comeAgainMs = 1_000
+/** Open streams of one order by its tokens. A customer cannot use up the streams of the shop. */
+const streamsPerToken = 4
 
 export function addStream(http: FastifyInstance, options: StreamOptions): void {
   const { watch, find, signalOf, streamLimits, heartbeatMs = usualHeartbeatMs } = options
   const streams = createShares(streamLimits)
-  const route = { schema: streamOrder, exposeHeadRoute: false, config: { access: ['shop', ...staffRoles] } as const }
+  const streamsByToken = createShares({ total: streamLimits.total, perCaller: streamsPerToken })
+  const route = {
+    schema: streamOrder,
+    exposeHeadRoute: false,
+    config: { access: ['shop', ...staffRoles], acceptsTokens: true } as const
+  }
 
   http.withTypeProvider<TypeBoxTypeProvider>().get('/orders/:orderID/events', route, async (request, reply) => {
-    const release = streams.acquire(request.caller?.name)
+    const { caller } = request
+    const release = caller?.tokenOf === undefined ? streams.acquire(caller?.name) : acquireByToken(caller)
     if (typeof release !== 'function') {
       reply.header('retry-after', 1)
       throw tooManyStreams(release)
@@ -52,6 +60,21 @@ export function addStream(http: FastifyInstance, options: StreamOptions): void {
     }
     return reply
   })
+
+  /** Counts a stream for the order and for the caller that placed it. */
+  function acquireByToken({ name, tokenOf }: Caller) {
+    const releaseToken = streamsByToken.acquire(tokenOf)
+    if (typeof releaseToken !== 'function') return releaseToken
+    const release = streams.acquire(name)
+    if (typeof release !== 'function') {
+      releaseToken()
+      return release
+    }
+    return () => {
+      release()
+      releaseToken()
+    }
+  }
 
   async function stream(
     first: Order,

@@ -21,6 +21,7 @@ export interface StatusRoutesOptions {
 
 const usualPageSize = 20
 const readers = { access: ['shop', ...staffRoles] } as const
+const orderReaders = { ...readers, acceptsTokens: true } as const
 
 export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOptions): void {
   const { orders } = options
@@ -29,7 +30,7 @@ export function addStatusRoutes(http: FastifyInstance, options: StatusRoutesOpti
   const find = createFindOrder({ ...options, signalOf })
   const typed = http.withTypeProvider<TypeBoxTypeProvider>()
 
-  typed.get('/orders/:orderID', { schema: getOrder, config: readers }, async (request, reply) => {
+  typed.get('/orders/:orderID', { schema: getOrder, config: orderReaders }, async (request, reply) => {
     const order = await find(request.params.orderID, request, reply)
     reply.header('cache-control', 'no-store')
     return toResource(order)

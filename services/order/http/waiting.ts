@@ -14,7 +14,7 @@ export function waitSeconds(prefer: string | undefined): number | undefined {
 
 /**
  * Returns a function that creates an abort signal for waiting answers. The signal is aborted when
- * the caller disconnects, its API key is revoked, or the service stops.
+ * the caller disconnects, its API key is revoked, its token expires, or the service stops.
  */
 export function createRequestSignals(http: FastifyInstance): (reply: FastifyReply) => AbortSignal {
   const stopping = new AbortController()
@@ -22,7 +22,11 @@ export function createRequestSignals(http: FastifyInstance): (reply: FastifyRepl
   return reply => {
     const gone = new AbortController()
     reply.raw.once('close', () => gone.abort())
-    const ended = reply.request.caller?.ended
+    const { ended, expiresAtMs } = reply.request.caller ?? {}
+    if (expiresAtMs !== undefined) {
+      const timer = setTimeout(() => gone.abort(), Math.max(1, expiresAtMs - Date.now())).unref()
+      gone.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    }
     return AbortSignal.any([gone.signal, stopping.signal, ...(ended === undefined ? [] : [ended])])
   }
 }

@@ -9,6 +9,7 @@ import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import { addOrderApi } from '../http/api.ts'
 import { createPlace } from '../http/order-routes.ts'
+import type { OrderTokens } from '../http/order-token.ts'
 import { statusTopics } from '../kafka-access.ts'
 import { statusStage } from '../projection/status-stage.ts'
 import { createIdempotentPlacement } from '../publisher/idempotent-placement.ts'
@@ -44,6 +45,7 @@ export interface OrderApiOptions {
   readonly waiterLimits?: ShareLimits
   readonly heartbeatMs?: number
   readonly callers?: Pick<APIKeyCache, 'find'>
+  readonly tokens?: OrderTokens
   readonly keys?: KeyStore
   /** Logger of the API. By default log lines are discarded. */
   readonly logger?: Logger
