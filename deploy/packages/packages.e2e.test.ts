@@ -10,6 +10,7 @@ import { chooseJava, findJavas, freePorts, loopback, orderlyDirectory, projectDi
 import { pythonOrSkip, startLauncher } from '@orderly/launcher/testing'
 import { dryPublish, projectWith, temporaryFolder } from '../testing/install-package.ts'
 import { installNode, olderNodes } from '../testing/node-versions.ts'
+import { findChromium, runInChromium } from '../testing/run-in-chromium.ts'
 import { type BuiltPackage, buildPackage } from './build.ts'
 import { lintPackage } from './lint.ts'
 import { pack } from './main.ts'
@@ -73,7 +74,12 @@ describe('the packed client', () => {
     ] as const)
     const name = `e2e-${randomBytes(4).toString('hex')}`
     const settings = Object.entries(ports).map(([port, value]) => [`ORDERLY_${port}_PORT`, String(value)])
-    const launcher = startLauncher(t, 'start', ['--run', name], Object.fromEntries(settings))
+    const { page } = await freePorts(['page'] as const)
+    const launcher = startLauncher(t, 'start', ['--run', name], {
+      ...Object.fromEntries(settings),
+      HTTP_ALLOWED_ORIGINS: `http://localhost:${page}`,
+      ORDER_TOKEN_SECRETS: randomBytes(32).toString('hex')
+    })
     // Hooks run in order, so the launcher has stopped.
     t.after(() => rmSync(join(orderlyDirectory, name), { recursive: true, force: true }))
     await launcher.waitFor('Ctrl-C stops everything', 240_000)
@@ -95,6 +101,19 @@ describe('the packed client', () => {
         if (node !== undefined) await printsTheOutcome(node)
       })
     }
+    await t.test('a page of another origin', async t => {
+      const chromium = findChromium()
+      if (chromium === undefined) return t.skip('Chromium is not installed: apt-get install chromium')
+      const module = readFileSync(join(import.meta.dirname, '..', 'testing', 'follow-order.js'), 'utf8')
+      const found = await runInChromium(t, {
+        chromium,
+        port: page,
+        folder: join(directory, 'node_modules', '@orderly', 'client', 'dist', 'client'),
+        module,
+        argument: `http://${loopback}:${ports.ORDER}`
+      })
+      assert.deepEqual(found, { last: 'reserved', first: 'accepted', status: 'reserved', hasToken: true })
+    })
     await t.test('a Python client generated from the OpenAPI document', t =>
       tryPythonClient(t, `http://${loopback}:${ports.ORDER}`)
     )

@@ -39,7 +39,7 @@ export function shareWithOrigins(http: FastifyInstance, origins: readonly string
   const allowed = new Set(origins)
   http.addHook('onRequest', ({ method, headers }, reply, done) => {
     const { origin } = headers
-    // Also for other origins, so that a cache does not serve one of them the response of another.
+    // Other origins get it as well, so that a cache does not serve one of them the response of another.
     reply.header('vary', 'Origin')
     if (origin === undefined || !allowed.has(origin)) return done()
     reply.header('access-control-allow-origin', origin)
