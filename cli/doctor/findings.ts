@@ -16,6 +16,8 @@ import { configFindings, type RetentionFacts, unreadFindings } from './retention
 export interface Facts extends RetentionFacts, OptionalFacts {
   /** Reason why the server does not answer; undefined if it does. */
   readonly kafkaFailure: string | undefined
+  /** Addresses of the brokers as Kafka's own tools take them. */
+  readonly bootstrapServers: string
   readonly databaseFailure: string | undefined
   readonly registryFailure: string | undefined
   /** Settings, standbys, poolers and schemas of the database. */
@@ -24,7 +26,7 @@ export interface Facts extends RetentionFacts, OptionalFacts {
   readonly missingTopics: readonly string[]
   readonly transactions: readonly HangingTransaction[]
   readonly deadLetters: readonly DeadLetterKey[]
-  readonly targets: readonly { readonly target: string; readonly reason: string | null; readonly waiting: number }[]
+  readonly targets: readonly DisabledTarget[]
   /** Targets that have accepted nothing in the last hour and whose deliveries fail. */
   readonly failing: readonly FailingTarget[]
   readonly exhausted: number
@@ -39,6 +41,15 @@ function startReader(groupID: string): string {
   const service = positionGroups.find(group => group.groupID === groupID)?.service
   if (service !== undefined) return `start its service (npm run service -- ${service}), or fix what its log shows`
   return `start the program that reads it, or delete the group if none does: ${orderly} groups delete ${groupID}`
+}
+
+export interface DisabledTarget {
+  readonly target: string
+  readonly reason: string | null
+  readonly waiting: number
+  /** Name and caller of an endpoint in the database; null for an endpoint of the settings. */
+  readonly name: string | null
+  readonly caller: string | null
 }
 
 export interface FailingTarget {
@@ -62,7 +73,7 @@ export function diagnose(facts: Facts, thresholds: Thresholds): Finding[] {
     ...topicFindings(facts),
     ...configFindings(facts),
     ...unreadFindings(facts),
-    ...facts.transactions.map(transaction => transactionFinding(transaction, facts.nowMs)),
+    ...facts.transactions.map(transaction => transactionFinding(transaction, facts)),
     ...groupFindings(facts, thresholds),
     ...deadLetterFindings(facts),
     ...notificationFindings(facts),
@@ -97,7 +108,7 @@ function topicFindings({ topics, missingTopics }: Facts): Finding[] {
     problem(
       name,
       'is missing',
-      'create it with as many partitions as the others (npm start does), then restart the services'
+      'create it with as many partitions as the others (npm start does, and deploy/setup/topics.ts), then restart the services'
     )
   )
   for (const { name, partitions } of topics) {
@@ -127,15 +138,18 @@ function topicFindings({ topics, missingTopics }: Facts): Finding[] {
   return found
 }
 
-function transactionFinding(transaction: HangingTransaction, nowMs: number): Finding {
+function transactionFinding(transaction: HangingTransaction, { nowMs, bootstrapServers }: Facts): Finding {
   const { kind, transactionalID, producerID, epoch, sinceMs, timeoutMs, partitions } = transaction
   const names = partitions.map(partitionKey).join(', ')
   const age = formatDuration(nowMs - sinceMs)
   if (kind === 'forgotten') {
-    const [first] = partitions
     const what = `a transaction of producer ${producerID} has blocked ${names} for ${age}, and no coordinator knows it`
-    const abort = `kafka-transactions.sh abort --topic ${first?.topic} --partition ${first?.partition} --start-offset ${first?.firstOffset}`
-    return problem('transactions', what, `abort it manually, partition by partition: ${abort} (epoch ${epoch})`)
+    const aborts = partitions.map(({ topic, partition, firstOffset }) => {
+      const where = `--topic ${topic} --partition ${partition} --start-offset ${firstOffset}`
+      return `kafka-transactions.sh --bootstrap-server ${bootstrapServers} abort ${where}`
+    })
+    const how = `abort it with Kafka's tool (docs/runbooks/OrderlyHangingTransaction.md), epoch ${epoch}`
+    return problem('transactions', what, `${how}: ${aborts.join('; ')}`)
   }
   const what = `the transaction of ${transactionalID} has been open for ${age} and blocks ${names}`
   const limit = timeoutMs === undefined ? '' : ` (after ${formatDuration(timeoutMs)})`
@@ -259,13 +273,14 @@ function movementFindings({ unpublished: { count, oldestMs }, nowMs }: Facts): F
 const failingPatienceMs = 60_000
 
 function notificationFindings({ targets, failing, exhausted, nowMs }: Facts): Finding[] {
-  const found = targets.map(({ target, reason, waiting }) => {
+  const found = targets.map(({ target, reason, waiting, name, caller }) => {
     const what = `is disabled (${reason ?? 'it answered 410'})${waiting > 0 ? `; ${waiting} pending` : ''}`
-    return problem(
-      target,
-      what,
-      `set an address that works (WEBHOOK_…, ${orderly} endpoints set), which enables it again, or remove it (${orderly} endpoints remove)`
-    )
+    const endpoint = `${name}${caller === null ? '' : ` --caller ${caller}`}`
+    const todo =
+      name === null
+        ? 'set an address that works in the settings of the notification service (WEBHOOK_URLS) and restart it, which enables the target again; a target that is removed there disappears here after 5 minutes'
+        : `set an address that works, which enables it again (${orderly} endpoints set ${endpoint} --url URL), or remove it: ${orderly} endpoints remove ${endpoint}`
+    return problem(target, what, todo)
   })
   for (const { target, deliveries, sinceMs, code } of failing) {
     if (nowMs - sinceMs < failingPatienceMs) continue

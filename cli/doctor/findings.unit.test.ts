@@ -8,6 +8,7 @@ const nowMs = 1_700_000_000_000
 const well: Facts = {
   nowMs,
   kafkaFailure: undefined,
+  bootstrapServers: 'kafka:9092',
   databaseFailure: undefined,
   registryFailure: undefined,
   databaseFindings: [],
@@ -45,6 +46,7 @@ const configs = (more: Readonly<Record<string, string>> = {}) =>
 const topic = { name: 'orders.created', topicID: 't', isInternal: false, partitions: [partition], configs: configs() }
 const brokers = new Map([1, 2].map(id => [id, new Map([['offsets.retention.minutes', '43200']])]))
 const day = 86_400_000
+const disabledTarget = { target: 'webhook:shop', reason: 'answered 410', waiting: 0, name: null, caller: null }
 
 function find(facts: Partial<Facts>): string[] {
   return diagnose({ ...well, ...facts }, { waitingMs: 30_000 }).map(
@@ -67,8 +69,8 @@ test('incidents are reported by group, kind and topic, with the command that rep
   const both: Facts['incidents'] = [incident, { ...incident, name: 'inventory-2', partition: 1 }]
   assert.deepEqual(find({ incidents: both }), [
     'problem group orders-created: the group has lost its offsets, and its stage does not start: orders.created, 2 partitions ' +
-      '(0 from 3 to 9, 1 from 3 to 9), 1m 30s ago. npm run orderly -- positions resolve orders-created; ' +
-      'then npm run orderly -- positions acknowledge --group orders-created'
+      '(0 from 3 to 9, 1 from 3 to 9), 1m 30s ago. npm run orderly -- positions resolve orders-created prints ' +
+      'the plan, and with --apply executes it; then npm run orderly -- positions acknowledge --group orders-created'
   ])
   const recreated = { ...incident, kind: 'topic_recreated', fromOffset: null, toOffset: null } as const
   assert.match(
@@ -179,7 +181,11 @@ const cases: [Partial<Facts>, RegExp][] = [
     /an open transaction blocks it/
   ],
   [{ groups: [{ ...group, lag: [{ ...lag, member: undefined }] }] }, /no member reads this partition/],
-  [{ targets: [{ target: 'webhook:shop', reason: 'answered 410', waiting: 0 }] }, /^problem webhook:shop: is disabled/],
+  [{ targets: [disabledTarget] }, /^problem webhook:shop: is disabled.*WEBHOOK_URLS/],
+  [
+    { targets: [{ ...disabledTarget, name: 'shop', caller: 'berlin' }] },
+    /^problem webhook:shop: is disabled.*: npm run orderly -- endpoints remove shop --caller berlin$/
+  ],
   [{ exhausted: 3 }, /^hint notifications: 3 deliveries exhausted/],
   [
     { unpublished: { count: 2, oldestMs: nowMs - 600_000 } },
@@ -277,7 +283,10 @@ test('transactions that block readers are distinguished by who can end them', ()
   )
   assert.match(find({ transactions: [{ ...own, kind: 'overdue', transactionalID: 'x' }] })[0] ?? '', /broker/)
   const forgotten = find({ transactions: [{ ...own, kind: 'forgotten', transactionalID: undefined }] })[0] ?? ''
-  assert.match(forgotten, /kafka-transactions\.sh abort --topic orders\.created --partition 3 --start-offset 40/)
+  assert.match(
+    forgotten,
+    /kafka-transactions\.sh --bootstrap-server kafka:9092 abort --topic orders\.created --partition 3 --start-offset 40/
+  )
 })
 
 test('dead letters are reported by topic with their codes, and problems precede hints', () => {

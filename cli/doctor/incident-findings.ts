@@ -33,14 +33,18 @@ const kinds: Readonly<Record<IncidentRow['kind'], KindOfIncident>> = {
   offsets_missing: {
     severity: 'problem',
     what: 'the group has lost its offsets, and its stage does not start',
-    todo: `${orderly} positions resolve GROUP`
+    todo: `${orderly} positions resolve GROUP prints the plan, and with --apply executes it`
   },
   database_behind: {
     severity: 'problem',
     what: 'the database has lost effects of committed records',
-    todo: `for the inventory ${orderly} reconcile; the other services have rewound automatically`
+    todo: `for the inventory ${orderly} reconcile prints the plan, and with --apply executes it; the other services have rewound automatically`
   },
-  partitions_added: { severity: 'hint', what: 'the topic has new partitions', todo: 'nothing' }
+  partitions_added: {
+    severity: 'hint',
+    what: 'the topic has new partitions',
+    todo: 'their records are read without any step'
+  }
 }
 
 /** Returns one finding per kind of incident in a topic of a group. */

@@ -29,6 +29,7 @@ export async function observe(connections: Connections, signal: AbortSignal, tra
   return {
     nowMs: Date.now(),
     kafkaFailure: kafka.failure,
+    bootstrapServers: kafka.result?.bootstrapServers ?? '',
     databaseFailure: databaseFacts.failure,
     registryFailure: registryFailure.failure,
     ...(kafka.result ?? {
@@ -74,6 +75,7 @@ async function observeKafka(connections: Connections, signal: AbortSignal, trans
   ])
   const needed = [...Object.values(topicNames).flatMap(name => [name, deadLetterTopic(name)]), acceptanceTopic]
   return {
+    bootstrapServers: connections.kafka().brokers.join(','),
     topics: described.map(topic => {
       const own = [...(configs.get(topic.name)?.values() ?? [])]
       return { ...topic, configs: new Map(own.map(({ name, value }) => [name, value])) }
@@ -125,10 +127,11 @@ async function observeTables(pool: Pool) {
   const incidents = await unacknowledgedIncidents(pool)
   if (rows[0]?.has_tables !== true) return { ...noTables, unpublished, incidents }
   const [targets, failing, exhausted] = await Promise.all([
-    pool.query(`SELECT target, reason, (
+    pool.query(`SELECT target, reason, endpoints.name, endpoints.caller, (
         SELECT count(*) FROM notification.deliveries WHERE deliveries.target = targets.target AND finished_at IS NULL
       ) AS waiting
-      FROM notification.targets WHERE disabled_at IS NOT NULL AND ${isInUse} ORDER BY target`),
+      FROM notification.targets LEFT JOIN notification.endpoints USING (target)
+      WHERE targets.disabled_at IS NOT NULL AND ${isInUse} ORDER BY target`),
     pool.query(failingTargets),
     pool.query(`SELECT count(*) AS count FROM notification.deliveries
       WHERE status = 'exhausted' AND finished_at > now() - interval '1 day'`)

@@ -9,7 +9,7 @@ const nowMs = 1_700_000_000_000
 const facts: Facts = {
   nowMs,
   ...{ kafkaFailure: undefined, databaseFailure: undefined, registryFailure: undefined },
-  databaseFindings: [],
+  ...{ bootstrapServers: '', databaseFindings: [] },
   ...{ topics: [], brokers: new Map(), missingTopics: [], groups: [], transactions: [], deadLetters: [], targets: [] },
   ...{ failing: [], exhausted: 0, unpublished: { count: 0, oldestMs: undefined }, incidents: [] },
   ...{ connect: { kind: 'absent' }, alerts: { kind: 'absent' } }

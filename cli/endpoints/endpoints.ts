@@ -167,7 +167,10 @@ async function removeIt({ argument: name = '', options, output, connections }: C
   const skipped = await inTransaction(connections.database(), async client => {
     const target = await lockEndpoint(client, name, owner)
     await client.query('DELETE FROM notification.endpoints WHERE target = $1', [target])
-    return skipWaiting(client, target)
+    const skippedDeliveries = await skipWaiting(client, target)
+    // Its state, such as an answer with 410, must not outlive it.
+    await client.query('DELETE FROM notification.targets WHERE target = $1', [target])
+    return skippedDeliveries
   })
   output.json({ name, caller: owner ?? null, skipped })
   output.line(`Endpoint ${describe(name, owner)} removed; ${plural(skipped, 'delivery', 'deliveries')} skipped.`)

@@ -22,7 +22,7 @@ export const deliverySchema: DatabaseSchema = {
     orderly_operator: {
       deliveries: 'SELECT, UPDATE',
       lanes: 'SELECT, INSERT, UPDATE, DELETE',
-      targets: 'SELECT',
+      targets: 'SELECT, DELETE',
       endpoints: 'SELECT, INSERT, UPDATE, DELETE',
       endpoint_secrets: 'SELECT, INSERT, DELETE',
       positions: 'SELECT',

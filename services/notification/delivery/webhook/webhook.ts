@@ -138,7 +138,7 @@ async function judge(answer: Answer): Promise<void> {
   const { status, headers } = answer
   if (status >= 200 && status < 300) return answer.drop()
   const excerpt = await answer.excerpt()
-  if (status === 410) throw new SinkError(targetGone, `answered 410 ${excerpt}`, { retryable: false })
+  if (status === 410) throw new SinkError(targetGone, `answered 410 ${excerpt}`.trimEnd(), { retryable: false })
   const pauseMs = retryAfterMs(headers, Date.now())
   const hint = status >= 300 && status < 400 ? ' (redirects are not followed)' : ''
   throw new SinkError(`HTTP_${status}`, `answered ${status}${hint} ${excerpt}`.trimEnd(), {
