@@ -25,7 +25,8 @@ import { npmScripts } from './commands.ts'
  * Follows the README: clones, starts, places an order, looks it up and stops, with the commands as
  * they are written there. Only the ports and the address of the repository are replaced.
  *
- * The clone is in a path with a space and an umlaut. If the test runs as root, the newcomer is the
+ * The clone is in a path with a space, an umlaut and the characters that separate values in settings
+ * files and URLs. If the test runs as root, the newcomer is the
  * user `nobody`. Its home directory is read-only, and the registries of npm and Maven are
  * unreachable: the clone gets copies of the packages and jars of this checkout. `npm test` is not
  * run, because it contains this test.
@@ -128,7 +129,7 @@ function commandsOf(heading: string): string[] {
 }
 
 function createNewcomer(t: TestContext) {
-  const parent = mkdtempSync(join(tmpdir(), 'orderly newcömer-'))
+  const parent = mkdtempSync(join(tmpdir(), 'orderly newcömer,#!=-'))
   const user = process.getuid?.() === 0 ? idsOf('nobody') : undefined
   const repository = join(parent, 'repository.git')
   const home = join(parent, 'home')
