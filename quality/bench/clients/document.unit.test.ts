@@ -9,23 +9,25 @@ import { startLosingProxy } from './losing-proxy.ts'
 const contestant = (name: string): Contestant => ({ name, version: '1.0', source: 'a.mjs', command: '', args: [] })
 
 test('the page has a row for each scenario, a column for each client, and the missing ones with their reason', () => {
+  const passed = { passed: true, note: '' }
   const [ours, theirs] = [contestant('ours'), contestant('theirs')]
   const page = comparisonPage({
     contestants: [ours, theirs, { name: 'native', missing: 'no compiler' }],
     scenarios: [{ name: 'zombie', question: 'Is it fenced?' }],
+    rounds: 2,
     outcomes: new Map([
       [
         'zombie',
         new Map([
-          ['ours', { passed: true, note: '' }],
-          ['theirs', { passed: false, note: '3 of 100' }]
+          ['ours', [passed, { passed: true, note: 'restarted 1×' }]],
+          ['theirs', [passed, { passed: false, note: '3 of 100' }]]
         ])
       ]
     ]),
-    figures: new Map([[ours, { recordsPerSecond: 1_000, cpuMicroseconds: 2, p50Ms: 3, p99Ms: 4 }]]),
+    figures: new Map([[ours, { recordsPerSecond: 1_000, cpuMicroseconds: 2, batchRecords: 500, p50Ms: 3, p99Ms: 4 }]]),
     machine: 'a machine'
   })
-  assert.match(page, /\| \*\*zombie\*\*\. Is it fenced\? \| pass \| \*\*fail\*\*: 3 of 100 \|/)
+  assert.match(page, /\| \*\*zombie\*\*\. Is it fenced\? \| pass: restarted 1× \| \*\*fail\*\* 1 of 2: 3 of 100 \|/)
   assert.match(page, /- native: no compiler/)
   assert.match(page, /\| ours \| /)
 })

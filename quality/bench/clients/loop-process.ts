@@ -11,14 +11,16 @@ export interface ClientTask {
   readonly group: string
   readonly transactionalID: string
   readonly holdAt?: 'processing' | 'before-commit'
-  /** Number of committed records after which the worker reports its measurements. */
-  readonly records?: number
+  /** Numbers of committed records after which the worker begins and ends to measure. */
+  readonly measure?: { readonly from: number; readonly to: number }
 }
 
 export interface WorkerReport {
   readonly event: 'joined' | 'held' | 'value' | 'failed' | 'done'
   readonly value?: string
   readonly message?: string
+  readonly records?: number
+  readonly transactions?: number
   readonly seconds?: number
   readonly cpuSeconds?: number
   readonly p50Ms?: number

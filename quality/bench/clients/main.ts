@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { CommandSpec } from '@orderly/command-line'
+import { type CommandSpec, UsageError } from '@orderly/command-line'
 import type { KafkaConnection } from '@orderly/kafka'
 import {
   chooseJava,
@@ -31,7 +31,8 @@ const spec: CommandSpec = {
   examples: ['npm run compare:clients', 'npm run compare:clients -- kafkajs --scenario zombie'],
   options: {
     scenario: { type: 'string', placeholder: 'NAME', description: 'runs only this scenario; writes no page' },
-    quick: { type: 'boolean', description: 'one short round of measurements' }
+    rounds: { type: 'string', placeholder: 'COUNT', description: 'runs of each scenario and measurement (default 3)' },
+    quick: { type: 'boolean', description: 'short measurements' }
   }
 }
 
@@ -39,6 +40,8 @@ const say = (text: string) => process.stderr.write(`${text}\n`)
 
 await runCommand(spec, async context => {
   const only = context.options.text('scenario')
+  const rounds = Number(context.options.text('rounds') ?? 3)
+  if (!(Number.isInteger(rounds) && rounds > 0)) throw new UsageError('`--rounds` must be a positive integer.')
   const directories = createRunDirectories(`clients-${process.pid}`)
   const supervisor = context.supervise(directories.logs)
   const loadBefore = currentLoad()
@@ -63,31 +66,33 @@ await runCommand(spec, async context => {
       ]
     })
     const connection: KafkaConnection = { brokers: [`${loopback}:${ports.broker}`], clientID: 'comparison' }
-    const outcomes = new Map<string, Map<string, Outcome>>()
+    const outcomes = new Map<string, Map<string, Outcome[]>>()
     for (const scenario of scenarios.filter(({ name }) => only === undefined || name === only)) {
-      const row = new Map<string, Outcome>()
+      const row = new Map(contestants.map(({ name }) => [name, [] as Outcome[]]))
       outcomes.set(scenario.name, row)
       const run = async (contestant: Contestant) => {
         const outcome = await scenario
           .run({ connection, proxy, contestant })
           .catch((error: Error) => ({ passed: false, note: error.message }))
-        row.set(contestant.name, outcome)
+        row.get(contestant.name)?.push(outcome)
         say(`${scenario.name}, ${contestant.name}: ${outcome.passed ? 'pass' : 'fail'} ${outcome.note}`)
       }
-      context.signal.throwIfAborted()
-      // Most of a scenario is waiting for timeouts of the group.
-      if (scenario.isExclusive) for (const contestant of contestants) await run(contestant)
-      else await Promise.all(contestants.map(run))
+      for (let round = 0; round < rounds; round++) {
+        context.signal.throwIfAborted()
+        // Most of a scenario is waiting for timeouts of the group.
+        if (scenario.needsProxy) for (const contestant of contestants) await run(contestant)
+        else await Promise.all(contestants.map(run))
+      }
     }
     if (only !== undefined) return 0
     const sizes = context.options.flag('quick')
-      ? { rounds: 1, backlog: 20_000, paced: 300 }
-      : { rounds: 3, backlog: 100_000, paced: 1_000 }
+      ? { rounds, backlog: 40_000, paced: 400 }
+      : { rounds, backlog: 400_000, paced: 2_000 }
     const figures = await measureAll(connection, contestants, sizes, say)
     await proxy.close()
     await kafka.stop()
     const machine = describeMachine([loadBefore, currentLoad()])
-    const page = comparisonPage({ contestants: all.filter(isChosen), scenarios, outcomes, figures, machine })
+    const page = comparisonPage({ contestants: all.filter(isChosen), scenarios, rounds, outcomes, figures, machine })
     if (context.positionals.length > 0) process.stdout.write(page)
     else writeFileSync(join(projectDirectory, 'docs', 'explanation', 'client-comparison.md'), page)
     return 0

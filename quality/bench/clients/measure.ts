@@ -9,6 +9,8 @@ import { startLoop, type WorkerReport } from './loop-process.ts'
 export interface Figures {
   readonly recordsPerSecond: number
   readonly cpuMicroseconds: number
+  /** Mean number of records in a transaction. */
+  readonly batchRecords: number
   readonly p50Ms: number
   readonly p99Ms: number
 }
@@ -17,7 +19,9 @@ const valueBytes = 200
 const partitions = 4
 const deadlineMs = 120_000
 /** Records per second while the latency is measured. */
-const rate = 100
+const rate = 200
+/** Share of the records after which the measurement begins. */
+const warmUp = 1 / 4
 
 interface Sizes {
   readonly rounds: number
@@ -39,14 +43,9 @@ export async function measureAll(
     for (const contestant of order) {
       say(`round ${round + 1}, ${contestant.name}`)
       try {
-        const fast = await runLoop(connection, contestant, input, backlog)
-        const slow = await measureLatency(connection, contestant, paced)
-        found.get(contestant)?.push({
-          recordsPerSecond: backlog / (fast.seconds ?? Number.NaN),
-          cpuMicroseconds: ((fast.cpuSeconds ?? Number.NaN) * 1e6) / backlog,
-          p50Ms: slow.p50Ms ?? Number.NaN,
-          p99Ms: slow.p99Ms ?? Number.NaN
-        })
+        const figures = await measure(connection, contestant, { input, backlog, paced })
+        found.get(contestant)?.push(figures)
+        say(JSON.stringify(figures))
       } catch (error) {
         say(`${contestant.name} was not measured: ${(error as Error).message}`)
       }
@@ -55,10 +54,27 @@ export async function measureAll(
   return new Map(
     [...found].map(([contestant, all]) => {
       const of = (key: keyof Figures) => median(all.map(figures => figures[key]))
-      const figures = { recordsPerSecond: of('recordsPerSecond'), cpuMicroseconds: of('cpuMicroseconds') }
-      return [contestant, { ...figures, p50Ms: of('p50Ms'), p99Ms: of('p99Ms') }]
+      const fast = { recordsPerSecond: of('recordsPerSecond'), cpuMicroseconds: of('cpuMicroseconds') }
+      return [contestant, { ...fast, batchRecords: of('batchRecords'), p50Ms: of('p50Ms'), p99Ms: of('p99Ms') }]
     })
   )
+}
+
+async function measure(
+  connection: KafkaConnection,
+  contestant: Contestant,
+  { input, backlog, paced }: { readonly input: string; readonly backlog: number; readonly paced: number }
+): Promise<Figures> {
+  const { records, transactions, seconds, cpuSeconds } = await runLoop(connection, contestant, input, backlog)
+  const { p50Ms, p99Ms } = await measureLatency(connection, contestant, paced)
+  const known = (value: number | undefined) => value ?? Number.NaN
+  return {
+    recordsPerSecond: known(records) / known(seconds),
+    cpuMicroseconds: (known(cpuSeconds) * 1e6) / known(records),
+    batchRecords: known(records) / known(transactions),
+    p50Ms: known(p50Ms),
+    p99Ms: known(p99Ms)
+  }
 }
 
 async function runLoop(
@@ -72,7 +88,8 @@ async function runLoop(
   const output = `out-${id}`
   await createTopics(connection, [{ name: output, partitions, replicationFactor: 1 }])
   const ids = { group: `group-${id}`, transactionalID: `loop-${id}` }
-  const loop = startLoop(contestant, { mode: 'loop', brokers: connection.brokers, input, output, ...ids, records })
+  const measure = { from: records * warmUp, to: records }
+  const loop = startLoop(contestant, { mode: 'loop', brokers: connection.brokers, input, output, ...ids, measure })
   try {
     const signal = AbortSignal.timeout(deadlineMs)
     await loop.reported('joined', signal)

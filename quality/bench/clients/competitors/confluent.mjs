@@ -5,7 +5,6 @@ import {
   fail,
   hold,
   rebalanceTimeoutMs,
-  received,
   report,
   sessionTimeoutMs,
   task,
@@ -25,6 +24,7 @@ const consumer = kafka.consumer({
     rebalanceTimeout: rebalanceTimeoutMs,
     heartbeatInterval: 500
   },
+  'js.consumer.max.batch.size': 1_000,
   rebalance_cb: ({ code }) => {
     if (code === KafkaJS.ErrorCodes.ERR__ASSIGN_PARTITIONS) report({ event: 'joined' })
   }
@@ -45,7 +45,6 @@ if (task.mode === 'read') {
     eachBatchAutoResolve: false,
     async eachBatch({ batch, resolveOffset, isStale }) {
       if (batch.messages.length === 0) return
-      received()
       await hold('processing')
       const transaction = await producer.transaction()
       try {

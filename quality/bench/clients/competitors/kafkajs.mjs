@@ -1,11 +1,10 @@
-/** The loop of the guide of kafkajs: one transaction per batch, offsets sent with it. */
+/** The loop of the guide of kafkajs: one transaction per batch of a partition, offsets sent with it. */
 import { Kafka, logLevel } from 'kafkajs'
 import {
   committed,
   fail,
   hold,
   rebalanceTimeoutMs,
-  received,
   report,
   sessionTimeoutMs,
   task,
@@ -31,28 +30,25 @@ if (task.mode === 'read') {
   await consumer.subscribe({ topics: [task.input], fromBeginning: true })
   await consumer.run({ eachMessage: async ({ message }) => report({ event: 'value', value: String(message.value) }) })
 } else {
-  const producer = kafka.producer({
-    transactionalId: task.transactionalID,
-    transactionTimeout: transactionTimeoutMs,
-    maxInFlightRequests: 1,
-    idempotent: true
-  })
-  await producer.connect()
+  const producers = new Map()
   await consumer.connect()
   await consumer.subscribe({ topics: [task.input], fromBeginning: true })
   await consumer.run({
     autoCommit: false,
     eachBatchAutoResolve: false,
+    partitionsConsumedConcurrently: 4,
     async eachBatch({ batch, resolveOffset, isStale, isRunning }) {
       if (batch.messages.length === 0) return
-      received()
+      const { topic, partition } = batch
+      if (!producers.has(partition)) producers.set(partition, await connectProducer(topic, partition).catch(fail))
+      // Begins before the records are processed, because this is what fences a former owner.
+      const transaction = await producers.get(partition).transaction()
       await hold('processing')
-      const transaction = await producer.transaction()
       try {
         const messages = batch.messages.map(({ key, value }) => ({ key, value }))
         await transaction.send({ topic: task.output, messages })
         const offset = String(BigInt(batch.lastOffset()) + 1n)
-        const topics = [{ topic: batch.topic, partitions: [{ partition: batch.partition, offset }] }]
+        const topics = [{ topic, partitions: [{ partition, offset }] }]
         await transaction.sendOffsets({ consumerGroupId: task.group, topics })
         await hold('before-commit')
         if (isStale() || !isRunning()) await transaction.abort()
@@ -69,4 +65,21 @@ if (task.mode === 'read') {
       }
     }
   })
+}
+
+/**
+ * Connects the producer of one input partition, which is how the guide chooses a transactional id: a
+ * new owner of the partition fences the former one.
+ */
+async function connectProducer(topic, partition) {
+  const producer = kafka.producer({
+    transactionalId: `${task.group}-${topic}-${partition}`,
+    transactionTimeout: transactionTimeoutMs,
+    maxInFlightRequests: 1,
+    idempotent: true,
+    // By default it waits 300 ms if the former transaction is not yet complete.
+    retry: { initialRetryTime: 5, retries: 20 }
+  })
+  await producer.connect()
+  return producer
 }

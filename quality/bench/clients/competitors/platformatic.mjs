@@ -5,7 +5,6 @@ import {
   fail,
   hold,
   rebalanceTimeoutMs,
-  received,
   report,
   sessionTimeoutMs,
   task,
@@ -34,11 +33,17 @@ if (task.mode === 'read') {
     ...base,
     idempotent: true,
     transactionalId: task.transactionalID,
-    transactionTimeout: transactionTimeoutMs
+    // The client sends this as the transaction timeout.
+    timeout: transactionTimeoutMs,
+    // Without these, it asks for producer 0, and the broker refuses a transactional id that it knows.
+    producerId: -1n,
+    producerEpoch: -1,
+    // By default it waits a second if the former transaction is not yet complete.
+    retries: 100,
+    retryDelay: 5
   })
   let batch = []
   for await (const message of stream) {
-    received()
     batch.push(message)
     if (stream.readableLength > 0 && batch.length < maxBatch) continue
     await commit(producer, batch).catch(fail)

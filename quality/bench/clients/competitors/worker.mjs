@@ -21,38 +21,39 @@ input.on('close', () => process.exit(0))
 
 let hasHeld = false
 
-/** Reports the first arrival at a point of the loop, and waits until the scenario continues. */
+/** Reports the first arrival at a point of the loop. All arrivals wait until the scenario continues. */
 export async function hold(point) {
-  if (task.holdAt !== point || hasHeld) return
+  if (task.holdAt !== point) return
+  if (!hasHeld) report({ event: 'held' })
   hasHeld = true
-  report({ event: 'held' })
   await released
 }
 
-let startedMs
-let startedCPU
 let count = 0
+let start
 const latenciesMs = []
 
-/** Starts the measurement with the first records. */
-export function received() {
-  if (startedMs !== undefined) return
-  startedMs = performance.now()
-  startedCPU = process.cpuUsage()
-}
-
-/** Counts committed records. @param timestampsMs times at which they were produced */
+/** Counts the records of a committed transaction. @param timestampsMs times at which they were produced */
 export function committed(timestampsMs) {
+  if (task.measure === undefined) return
   const nowMs = Date.now()
-  for (const timestampMs of timestampsMs) latenciesMs.push(nowMs - Number(timestampMs))
   count += timestampsMs.length
-  if (task.records === undefined || count < task.records) return
-  const { user, system } = process.cpuUsage(startedCPU)
+  if (start === undefined) {
+    // Connections, caches and compilers are warm from here on.
+    if (count >= task.measure.from) start = { count, ms: performance.now(), cpu: process.cpuUsage(), transactions: 0 }
+    return
+  }
+  start.transactions++
+  for (const timestampMs of timestampsMs) latenciesMs.push(nowMs - Number(timestampMs))
+  if (count < task.measure.to) return
+  const { user, system } = process.cpuUsage(start.cpu)
   latenciesMs.sort((a, b) => a - b)
   const percentile = share => latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * share))]
   report({
     event: 'done',
-    seconds: (performance.now() - startedMs) / 1_000,
+    records: count - start.count,
+    transactions: start.transactions,
+    seconds: (performance.now() - start.ms) / 1_000,
     cpuSeconds: (user + system) / 1e6,
     p50Ms: percentile(0.5),
     p99Ms: percentile(0.99)
@@ -61,7 +62,9 @@ export function committed(timestampsMs) {
 
 /** Reports an error that ends the loop, and exits as a supervisor expects it. */
 export function fail(error) {
-  const text = [error?.code, error?.type, error?.name, error?.message, error?.cause?.message].filter(Boolean).join(' ')
+  const causes = [error, error?.cause, ...(error?.errors ?? [])]
+  const words = causes.flatMap(own => [own?.code, own?.apiId, own?.type, own?.name, own?.message])
+  const text = [...new Set(words.filter(Boolean))].join(' ')
   report({ event: 'failed', message: text.slice(0, 300) })
   process.exit(/fenc|INVALID_PRODUCER_EPOCH/i.test(text) ? 70 : 1)
 }

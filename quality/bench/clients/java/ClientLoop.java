@@ -39,6 +39,9 @@ public final class ClientLoop {
   private static boolean hasHeld;
   private static long startedNs;
   private static long startedCPUNs;
+  private static int startedCount;
+  private static int count;
+  private static int transactions;
   private static final List<Long> latenciesMs = new ArrayList<>();
 
   public static void main(String[] arguments) throws Exception {
@@ -66,10 +69,6 @@ public final class ClientLoop {
       while (true) {
         var records = consumer.poll(Duration.ofMillis(500));
         if (records.isEmpty()) continue;
-        if (startedNs == 0) {
-          startedNs = System.nanoTime();
-          startedCPUNs = system.getProcessCpuTime();
-        }
         hold("processing");
         try {
           producer.beginTransaction();
@@ -111,13 +110,26 @@ public final class ClientLoop {
   }
 
   private static void count(ConsumerRecords<byte[], byte[]> records) throws Exception {
+    if (!task.has("measure")) return;
     var nowMs = System.currentTimeMillis();
+    count += records.count();
+    if (startedNs == 0) {
+      // Connections, caches and compilers are warm from here on.
+      if (count < task.get("measure").get("from").asInt()) return;
+      startedNs = System.nanoTime();
+      startedCPUNs = system.getProcessCpuTime();
+      startedCount = count;
+      return;
+    }
+    transactions++;
     for (var record : records) latenciesMs.add(nowMs - record.timestamp());
-    if (!task.has("records") || latenciesMs.size() < task.get("records").asInt()) return;
+    if (count < task.get("measure").get("to").asInt()) return;
     Collections.sort(latenciesMs);
     report(
         Map.of(
             "event", "done",
+            "records", count - startedCount,
+            "transactions", transactions,
             "seconds", (System.nanoTime() - startedNs) / 1e9,
             "cpuSeconds", (system.getProcessCpuTime() - startedCPUNs) / 1e9,
             "p50Ms", latenciesMs.get(latenciesMs.size() / 2),
