@@ -61,8 +61,8 @@ ${markdownTable(['scenario', ...found.map(title)], rows)}
 ${missing.length === 0 ? '' : `\nNot installed here, so not compared:\n\n${missing.join('\n')}\n`}
 How to read it:
 
-- Session and rebalance timeouts are 6 s, the transaction timeout is 25 s, for all clients. Only the rebalance timeout of
-  \`@orderly/kafka\` is 30 s, because it has no setting for that. All records must be written within 40 s.
+- Session and rebalance timeouts are 6 s, the transaction timeout is 25 s. \`@orderly/kafka\` has no settings for the last
+  two: they are 30 s and 10 s. All records must be written within 40 s.
 - **aborted records** has two aborted transactions of one producer between three committed ones.
 - **stable offsets** and **rebalance** give the partitions to a process with another transactional id. The Java client,
   the clients of Confluent and Platformatic, and \`@orderly/kafka\` commit with the generation of their group

@@ -87,7 +87,7 @@ await runCommand(spec, async context => {
     if (only !== undefined) return 0
     const sizes = context.options.flag('quick')
       ? { rounds, backlog: 40_000, paced: 400 }
-      : { rounds, backlog: 400_000, paced: 2_000 }
+      : { rounds, backlog: 200_000, paced: 1_000 }
     const figures = await measureAll(connection, contestants, sizes, say)
     await proxy.close()
     await kafka.stop()

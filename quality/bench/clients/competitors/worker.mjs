@@ -6,8 +6,9 @@ import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 export const task = JSON.parse(process.env.CLIENT_TASK)
-export const sessionTimeoutMs = 6_000
-export const rebalanceTimeoutMs = 6_000
+// While measuring, a busy machine must not end the session.
+export const sessionTimeoutMs = task.measure === undefined ? 6_000 : 30_000
+export const rebalanceTimeoutMs = sessionTimeoutMs
 export const transactionTimeoutMs = 25_000
 
 export function report(message) {

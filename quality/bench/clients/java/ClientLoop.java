@@ -173,10 +173,12 @@ public final class ClientLoop {
     settings.put("isolation.level", "read_committed");
     settings.put("auto.offset.reset", "earliest");
     settings.put("enable.auto.commit", false);
-    settings.put("session.timeout.ms", 6000);
+    // While measuring, a busy machine must not end the session.
+    var sessionTimeoutMs = task.has("measure") ? 30000 : 6000;
+    settings.put("session.timeout.ms", sessionTimeoutMs);
     settings.put("heartbeat.interval.ms", 500);
     // The rebalance timeout of this client.
-    settings.put("max.poll.interval.ms", 6000);
+    settings.put("max.poll.interval.ms", sessionTimeoutMs);
     settings.put("max.poll.records", 1000);
     return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }
