@@ -62,7 +62,7 @@ ${missing.length === 0 ? '' : `\nNot installed here, so not compared:\n\n${missi
 How to read it:
 
 - Session and rebalance timeouts are 6 s, the transaction timeout is 25 s. \`@orderly/kafka\` has no settings for the last
-  two: they are 30 s and 10 s. All records must be written within 40 s.
+  two: they are 30 s and 10 s. All records must be written within 2 min.
 - **aborted records** has two aborted transactions of one producer between three committed ones.
 - **stable offsets** and **rebalance** give the partitions to a process with another transactional id. The Java client,
   the clients of Confluent and Platformatic, and \`@orderly/kafka\` commit with the generation of their group

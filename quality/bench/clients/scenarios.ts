@@ -34,14 +34,14 @@ export interface Scenario {
 
 const recordCount = 100
 const partitions = 4
-/** Enough for a session timeout, a rebalance, and a restart of each client. */
-const completionMs = 40_000
+/** Enough for a session timeout, a rebalance, and a restart of each client on a busy machine. */
+const completionMs = 120_000
 /** The longest rebalance timeout, which is that of our client, and some time to start. */
-const rebalanceMs = 60_000
+const rebalanceMs = 150_000
 const settleMs = 3_000
 const endTransaction = 26
 /** The transaction timeout of the workers, and some time in which the broker aborts. */
-const openTransactionMs = 40_000
+const openTransactionMs = 120_000
 const maxRestarts = 20
 /** Delay of a supervisor before it starts a failed process again. */
 const restartDelayMs = 1_000

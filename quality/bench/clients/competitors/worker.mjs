@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 export const task = JSON.parse(process.env.CLIENT_TASK)
 // While measuring, a busy machine must not end the session.
 export const sessionTimeoutMs = task.measure === undefined ? 6_000 : 30_000
-export const rebalanceTimeoutMs = sessionTimeoutMs
+export const rebalanceTimeoutMs = task.measure === undefined ? 6_000 : 30_000
 export const transactionTimeoutMs = 25_000
 
 export function report(message) {
