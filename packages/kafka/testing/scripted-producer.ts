@@ -94,6 +94,14 @@ export class ScriptedProducer {
     this.#added.add(`${topic}:${partition}`)
   }
 
+  /**
+   * Writes to a partition that the coordinator does not know, so that nothing ends the transaction
+   * there. The broker must not verify partitions of transactions.
+   */
+  omitAdding(topic: string, partition: number): void {
+    this.#added.add(`${topic}:${partition}`)
+  }
+
   async end(outcome: 'commit' | 'abort'): Promise<void> {
     await this.#untilReady(async () => {
       const { errorCode } = await this.#ask(
