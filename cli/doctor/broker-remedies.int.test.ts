@@ -59,7 +59,7 @@ test('every finding about replicas goes away once its advice is followed', { tim
       const [, advised = ''] = /npm run orderly -- (topics configure [^;)]+)/.exec(todo) ?? []
       assert.equal((await runTool(environment, ...advised.split(' '))).code, 0, todo)
     }
-    // Until it has more replicas, a failure of its broker leaves a partition without a leader.
+    // The partition has too few replicas, so a failure of its broker leaves it without a leader.
     broker.killOne(3)
     const isLeaderless = async () =>
       (await diagnose()).some(({ about, what }) => about === 'orders.created' && /without a leader/.test(what))
