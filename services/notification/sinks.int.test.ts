@@ -220,7 +220,7 @@ test('sinks of the real process with Kafka, Postgres, SMTP and HTTP servers', as
     const instance = await pipeline.start(t, { ...webhookTo(shop.url), NOTIFICATION_MAX_ATTEMPTS: '2' })
     const { eventIDs, records } = outcomes(pipeline, 1)
     await producer.send(records)
-    await until(async () => (await statuses(pool, 'webhook:shop'))['exhausted'] === 1)
+    await until(async () => (await statuses(pool, 'webhook:shop')).exhausted === 1)
     assert.deepEqual(idsOf(shop.received), [eventIDs[0], eventIDs[0]])
     const dead = await readCommitted(pipeline.connection, notificationsDeadLetterTopic, found => found.length > 0)
     const [{ key, value, headers } = assert.fail()] = dead

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type FaultPlan, planFaults, pointsOf, type Topology, usualWeights } from './faults.ts'
-import { bodyOf, planLoad, planStock } from './load.ts'
+import { bodyOf, optionalFieldNames, planLoad, planStock } from './load.ts'
 import { createRandom } from './random.ts'
 
 const topology: Topology = { instances: { order: 2, inventory: 2, notification: 2, aggregator: 2 }, brokers: 3 }
@@ -26,6 +26,14 @@ test('the same seed gives the same faults, orders and stock, and another seed gi
     }),
     { numRuns: 20 }
   )
+})
+
+test('some orders have each optional field, and others lack it', () => {
+  const requests = takeLoad(7, 1_000)
+  for (const name of optionalFieldNames) {
+    const given = requests.filter(request => request[name] !== undefined).length
+    assert.ok(given > 0 && given < requests.length, `${name} is in ${given} of ${requests.length} orders`)
+  }
 })
 
 test('two minutes contain nearly every kind of fault, and eight seeds cover every failpoint', () => {

@@ -13,7 +13,10 @@ export interface Sink {
    * there are several, as in `webhook:shop`.
    */
   readonly target: string
-  /** Hash of the target's address. A disabled target is enabled again when it changes. */
+  /**
+   * Hash of the target's address. A disabled target is enabled again when it changes. Empty if the
+   * sink never throws `TARGET_GONE`.
+   */
   readonly fingerprint: string
   /** Maximum number of users that are sent to concurrently. */
   readonly concurrency: number

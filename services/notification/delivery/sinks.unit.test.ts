@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { glob, readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { ConfigError, type Logger, newTraceparent, parseConfig, parseTraceparent } from '@orderly/service-kit'
 import { pino } from 'pino'
 import { configSchema } from '../config.ts'
 import { messageFor } from '../domain/message.ts'
 import { notification } from '../testing/notifications.ts'
-import { createSinks } from './sinks.ts'
+import { createSinks, sinkNames, sinkSettings } from './sinks.ts'
 
 const silent = pino({ level: 'silent' })
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
@@ -93,4 +94,18 @@ test('a template that yields no address is rejected, and so is an unknown sink',
     /SMTP_TO_TEMPLATE is "for \{userID\} at home", which does not yield an e-mail address/
   )
   assert.throws(() => sinksOf({ NOTIFICATION_SINKS: 'pigeon' }), /NOTIFICATION_SINKS is "pigeon"/)
+})
+
+test('every sink in this folder is listed', async () => {
+  const found: string[] = []
+  for await (const file of glob('**/*.ts', { cwd: import.meta.dirname })) {
+    const source = await readFile(new URL(file, import.meta.url), 'utf8')
+    for (const [, name = ''] of source.matchAll(/^export const (\w+)Sink = defineSink\(/gm)) found.push(name)
+  }
+  assert.deepEqual(found.toSorted(), sinkNames.toSorted())
+})
+
+test('the guide describes every sink and its settings', async () => {
+  const guide = await readFile(new URL('../../../docs/guides/notifications.md', import.meta.url), 'utf8')
+  for (const name of [...sinkNames, ...Object.keys(sinkSettings)]) assert.ok(guide.includes(`\`${name}\``), name)
 })

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import { everyField, refusedValues } from '../domain/testing/every-field.ts'
 import { anOrder, createOrderApi } from '../testing/order-api.ts'
+import { PlaceOrder } from './schema.ts'
 
 const [line] = anOrder.items
 
@@ -63,6 +66,45 @@ for (const [title, body, pointers] of refusals) {
     assert.equal(broker.records('orders.created').length, 0)
   })
 }
+
+for (const [field, values] of Object.entries(refusedValues)) {
+  test(`each refused value of ${field} gets 400`, async t => {
+    const { post } = await createOrderApi(t)
+    for (const value of values) {
+      const answer = await post({ ...everyField, [field]: value })
+      assert.equal(answer.status, 400)
+      assert.match(answer.body.errors[0].pointer, new RegExp(`^#/${field}`))
+    }
+  })
+}
+
+interface Field {
+  readonly type?: string
+  readonly enum?: readonly unknown[]
+  readonly pattern?: string
+  readonly description?: string
+  readonly items?: { readonly properties: Readonly<Record<string, Field>> }
+}
+
+test('every field of an order has limits, and every text refuses what Postgres or Avro cannot store', () => {
+  const check = (name: string, field: Field) => {
+    if (field.enum !== undefined) return
+    const limits = { string: 'maxLength', array: 'maxItems', integer: 'maximum', number: 'maximum' }[field.type ?? '']
+    assert.ok(limits !== undefined && limits in field, `${name} needs ${limits ?? 'a type with a limit'}`)
+    for (const [inner, schema] of Object.entries(field.items?.properties ?? {})) check(`${name}.${inner}`, schema)
+    if (field.type !== 'string') return
+    const pattern = new RegExp(field.pattern ?? '', 'u')
+    for (const text of ['a\0', 'a\nb', 'a\ud800'])
+      assert.doesNotMatch(text, pattern, `${name} needs pattern: printable`)
+    assert.match(field.description ?? '', /^[^A-Z].*[^.]$/, `the description of ${name} completes "must be …"`)
+  }
+  for (const [name, field] of Object.entries(PlaceOrder.properties)) check(name, field as Field)
+})
+
+test('the guide on placing orders describes every field', async () => {
+  const guide = await readFile(new URL('../../../docs/guides/place-orders.md', import.meta.url), 'utf8')
+  for (const name of Object.keys(PlaceOrder.properties)) assert.ok(guide.includes(`\n| \`${name}\` |`), name)
+})
 
 test('the largest order is accepted, even if every character is escaped', async t => {
   const { post } = await createOrderApi(t)

@@ -20,3 +20,12 @@ export const otherValues: Required<PlaceOrder> = {
   currency: 'EUR',
   holdSeconds: 901
 }
+
+/** Values of each field that `POST /orders` refuses. A text needs one that is too long and one with a control character. */
+export const refusedValues: { readonly [Field in keyof PlaceOrder]-?: readonly [unknown, ...unknown[]] } = {
+  userID: ['x'.repeat(129), 'a\0'],
+  items: [[]],
+  total: [-1],
+  currency: ['euro'],
+  holdSeconds: [0, 604_801, '900']
+}
