@@ -7,21 +7,12 @@ import type { KafkaConnection, TokenLogin } from '../connection.ts'
 import { deadLetterTopic } from '../dead-letters/topics.ts'
 import { createProducer } from '../producer/producer.ts'
 import { runStage } from '../stage/run-stage.ts'
+import { bearerSettings, unsignedToken } from '../testing/bearer-tokens.ts'
 import { readCommitted } from '../testing/read-committed.ts'
 import { checkConnection, createTopics } from './admin.ts'
 
-const listener = 'listener.name.secure'
-const loginModule = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule'
-
-/** Broker that accepts unsigned tokens, and closes connections whose token has expired. */
-const settings = {
-  [`${listener}.sasl.enabled.mechanisms`]: 'OAUTHBEARER',
-  [`${listener}.oauthbearer.sasl.jaas.config`]: `${loginModule} required unsecuredLoginStringClaim_sub="broker";`,
-  [`${listener}.oauthbearer.connections.max.reauth.ms`]: 3_600_000
-}
-
 async function connect(t: TestContext) {
-  const { secure } = await startBroker(t, { users: { shop: 'unused' }, settings })
+  const { secure } = await startBroker(t, { users: { shop: 'unused' }, settings: bearerSettings })
   assert.ok(secure)
   const base: KafkaConnection = { brokers: secure.brokers, clientID: 'bearer', tls: { ca: secure.certificate } }
   return (token: TokenLogin['token'], more: Partial<TokenLogin> = {}): KafkaConnection => ({
@@ -30,17 +21,9 @@ async function connect(t: TestContext) {
   })
 }
 
-const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-
-/** Returns an unsigned token (RFC 7515) that is valid from now on. */
-function tokenFor(seconds: number): string {
-  const nowSeconds = Date.now() / 1_000
-  return `${base64({ alg: 'none' })}.${base64({ sub: 'shop', iat: nowSeconds - 60, exp: nowSeconds + seconds })}.`
-}
-
 test('a cluster with bearer tokens', async t => {
   const withToken = await connect(t)
-  const valid = withToken(async () => tokenFor(600))
+  const valid = withToken(async () => unsignedToken(600))
   const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   const topics = ['in', 'out', deadLetterTopic('in')]
   await createTopics(
@@ -49,12 +32,12 @@ test('a cluster with bearer tokens', async t => {
   )
 
   await t.test('accepts a token and SASL extensions', async () => {
-    await checkConnection(withToken(() => tokenFor(600), { extensions: { logicalCluster: 'lkc-1' } }))
+    await checkConnection(withToken(() => unsignedToken(600), { extensions: { logicalCluster: 'lkc-1' } }))
   })
 
   await t.test('rejects an expired token and a text that is not a token, with a permanent error', async () => {
     const rejected = { name: 'KafkaError', code: 'AUTHENTICATION_FAILED', retryable: false }
-    for (const token of [tokenFor(-30), 'not-a-token'])
+    for (const token of [unsignedToken(-30), 'not-a-token'])
       await assert.rejects(checkConnection(withToken(() => token)), rejected)
   })
 
@@ -70,7 +53,7 @@ test('a cluster with bearer tokens', async t => {
           message: 'the token function of connection.sasl failed: what it returned is not a token'
         })
       let failuresLeft = 2
-      const recovering = withToken(async () => (failuresLeft-- > 0 ? failing() : tokenFor(600)))
+      const recovering = withToken(async () => (failuresLeft-- > 0 ? failing() : unsignedToken(600)))
       const producer = await createProducer(recovering)
       await producer.send([{ topic: 'out', key: 'k', value: Buffer.from('recovered'), headers: {} }])
       await producer.close()
@@ -81,7 +64,7 @@ test('a cluster with bearer tokens', async t => {
     let tokens = 0
     const expiring = withToken(async () => {
       tokens++
-      return tokenFor(5)
+      return unsignedToken(5)
     })
     const producer = await createProducer(expiring)
     t.after(() => producer.close())

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { propagation } from '@opentelemetry/api'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
@@ -17,6 +19,7 @@ import { waitUntil } from '@orderly/launcher'
 import { integrationEnvironment, startBroker } from '@orderly/launcher/testing'
 import { Pool } from 'pg'
 import { Registry } from 'prom-client'
+import { bearerSettings, unsignedToken } from '../testing/bearer-tokens.ts'
 import { createReadingCodec, jsonReadings, type Reading, startNormalizing, textReadings } from './codecs.ts'
 import {
   amounts,
@@ -31,7 +34,7 @@ import { clicks, startViews, viewsTopic } from './observability.ts'
 import { measurements, startWatermarks, watermarksTopic } from './periodic-output.ts'
 import { offers, pricesTopic, startPrices } from './porting-from-kafkajs.ts'
 import { balanceStage, balancesTopic, type Deposit, deposits, schema, startBalances } from './postgres.ts'
-import { scramConnection } from './secure-connections.ts'
+import { bearerConnection, scramConnection } from './secure-connections.ts'
 import { payments, receipts, startTransform } from './transform.ts'
 
 const environment = integrationEnvironment()
@@ -217,6 +220,22 @@ test('secure connections: SCRAM over TLS is accepted, and a wrong password refus
   assert.equal(await checkConnection(scramConnection(secure.brokers, 'correct-horse', secure.certificate)), 1)
   const wrong = scramConnection(secure.brokers, 'wrong', secure.certificate)
   await assert.rejects(checkConnection(wrong), { code: 'AUTHENTICATION_FAILED' })
+})
+
+test('secure connections: a bearer token of an identity provider is accepted, and kept for later connections', async t => {
+  const { secure } = await startBroker(t, { users: { shop: 'unused' }, settings: bearerSettings })
+  assert.ok(secure)
+  const asked: (string | undefined)[] = []
+  const provider = createServer((request, response) => {
+    asked.push(request.headers.authorization)
+    response.end(JSON.stringify({ access_token: unsignedToken(600), token_type: 'Bearer', expires_in: 600 }))
+  })
+  await new Promise<void>(resolve => provider.listen(0, '127.0.0.1', resolve))
+  t.after(() => provider.close())
+  const tokenURL = `http://127.0.0.1:${(provider.address() as AddressInfo).port}/token`
+  const login = bearerConnection(secure.brokers, { tokenURL, id: 'shop', secret: 's3cret' }, secure.certificate)
+  for (const _ of [1, 2]) assert.equal(await checkConnection(login), 1)
+  assert.deepEqual(asked, [`Basic ${Buffer.from('shop:s3cret').toString('base64')}`])
 })
 
 test('porting from kafkajs: prices are written once', async t => {
