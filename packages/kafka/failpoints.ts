@@ -15,7 +15,10 @@ export const stageFailpoints = [
   'after-commit'
 ] as const
 
-export type StageFailpoint = (typeof stageFailpoints)[number]
+/** Failpoint of a tick with outputs, before its transaction. */
+export const tickFailpoint = 'tick-processed'
+
+export type StageFailpoint = (typeof stageFailpoints)[number] | typeof tickFailpoint
 
 export const stageChannelName = 'orderly:stage'
 

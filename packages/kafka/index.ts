@@ -48,7 +48,7 @@ export { deadLetterTopicConfig, keepsEverything } from './dead-letter-replay/top
 export { type OwnHeaders, releaseHeader, replayHeader } from './dead-letters/headers.ts'
 export { deadLetterTopic, isDeadLetterTopic } from './dead-letters/topics.ts'
 export { KafkaError } from './errors.ts'
-export { type StageFailpoint, stageChannelName, stageFailpoints } from './failpoints.ts'
+export { type StageFailpoint, stageChannelName, stageFailpoints, tickFailpoint } from './failpoints.ts'
 export type { FetchPace } from './fetch/fetch-rounds.ts'
 export type { FetchedHeaders } from './fetch/fetched-headers.ts'
 export type { FetchedRecord, UnreadRecords } from './fetch/fetched-record.ts'

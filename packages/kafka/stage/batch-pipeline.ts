@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { InputOffset } from '../consumer-group/offset-entry.ts'
 import { lookUpShapes } from '../consumer-group/topic-shapes.ts'
 import { KafkaError, toKafkaError } from '../errors.ts'
-import { failpoint } from '../failpoints.ts'
+import { failpoint, tickFailpoint } from '../failpoints.ts'
 import type { FetchedRecord } from '../fetch/fetched-record.ts'
 import type { Fetcher } from '../fetch/fetcher.ts'
 import type { PartitionProgress, SkippedRange } from '../fetch/partition-state.ts'
@@ -244,6 +244,7 @@ export class BatchPipeline {
     const onFailure = (error: unknown) => this.#tickFailed(error, signal)
     const outputs = await ticker.run(context, onFailure)
     if (outputs.length === 0) return
+    failpoint(tickFailpoint)
     const open = this.#options.committer.begin()
     await open.add(outputs)
     await this.#commitWith(open, partitions)

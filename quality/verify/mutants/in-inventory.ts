@@ -213,11 +213,9 @@ export const inventoryMutants: readonly Mutant[] = [
       USING (SELECT * FROM inventory.outcomes WHERE $3::timestamptz IS NOT NULL) AS outcomes`
       }
     ],
-    faults: { 'kill-at-point': 2, mute: 1 },
+    faults: { 'kill-at-point': 1 },
     services: ['inventory'],
-    points: ['transaction-begun', 'outputs-written', 'before-commit'],
-    requestsPerSecond: 150,
-    durationMs: 40_000,
+    points: ['tick-processed'],
     breaks: [2]
   }
 ]

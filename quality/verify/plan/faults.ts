@@ -1,4 +1,4 @@
-import { stageFailpoints } from '@orderly/kafka'
+import { stageFailpoints, tickFailpoint } from '@orderly/kafka'
 import { poisonedChangers, poisonedUsers } from './load.ts'
 import { createRandom, type Random } from './random.ts'
 
@@ -76,6 +76,9 @@ export const pointsOf: Readonly<Record<string, readonly string[]>> = {
   notification: ['batch-read', 'batch-processed', 'after-commit'],
   aggregator: stageFailpoints
 }
+
+/** Failpoints for plans that name them. Among the others they would change the plan of every seed. */
+const namedPoints: Readonly<Record<string, readonly string[]>> = { inventory: [tickFailpoint] }
 
 export interface FaultPlanOptions {
   readonly seed: number
@@ -157,7 +160,9 @@ function createAim({ topology, services, points }: FaultPlanOptions, random: Ran
   const candidates = random.shuffle(
     Object.entries(pointsOf).flatMap(([service, names]) =>
       isWanted(service) && topology.instances[service] !== undefined
-        ? names.filter(name => points === undefined || points.includes(name)).map(name => ({ service, name }))
+        ? [...names, ...(namedPoints[service] ?? [])]
+            .filter(name => (points ?? names).includes(name))
+            .map(name => ({ service, name }))
         : []
     )
   )
