@@ -66,7 +66,7 @@ async function scripted(t: TestContext, transactionalID = `scripted-${randomUUID
   return producer
 }
 
-test('the client returns a record of the first of two aborted transactions (workaround: committed-read/)', async t => {
+test('the client returns a record of the first of two aborted transactions (workaround: fetch/)', async t => {
   const topic = await topicWith()
   const producer = await scripted(t)
   for (const outcome of ['abort', 'abort', 'commit'] as const) {
@@ -123,7 +123,7 @@ test('the client waits a second by default for a transaction that ends in a mill
   assert.equal(delaysMs[0], 1_000)
 })
 
-test('the client reads committed offsets that an open transaction is about to replace (workaround: group/)', async t => {
+test('the client reads committed offsets that an open transaction is about to replace (workaround: consumer-group/)', async t => {
   const { topic, groupId, consumer } = await transactionWithOffset(t)
   const offsets = await consumer.listCommittedOffsets({ topics: [{ topic, partitions: [0] }] })
   assert.equal(offsets.get(topic)?.[0], -1n, `the offsets of ${groupId} are in flight, so the client should wait`)
@@ -164,7 +164,7 @@ test('the client commits at most one of several offsets added concurrently (work
   assert.ok(committed !== undefined && committed.length < 2, `${offsets.get(topic)}`)
 })
 
-test('the client returns aborted records if the abort marker is outside the fetched range (workaround: committed-read/)', async t => {
+test('the client returns aborted records if the abort marker is outside the fetched range (workaround: fetch/)', async t => {
   const topic = await topicWith()
   const producer = await scripted(t)
   await producer.write(topic, 0, ['aborted 1'])
