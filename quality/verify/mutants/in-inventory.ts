@@ -37,7 +37,7 @@ export const inventoryMutants: readonly Mutant[] = [
   },
   {
     name: 'parks-when-away',
-    bug: 'orders become dead letters because the database is unavailable',
+    bug: 'records become dead letters because the database is unavailable',
     patches: [
       {
         file: 'packages/kafka/stage/retry-processing.ts',
@@ -48,7 +48,7 @@ export const inventoryMutants: readonly Mutant[] = [
     ],
     faults: { 'kill-postgres': 1 },
     services: ['notification'],
-    breaks: [14]
+    breaks: [11, 14]
   },
   {
     name: 'split-transaction',
