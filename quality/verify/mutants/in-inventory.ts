@@ -216,6 +216,7 @@ export const inventoryMutants: readonly Mutant[] = [
     faults: { 'kill-at-point': 1 },
     services: ['inventory'],
     points: ['tick-processed'],
+    durationMs: 40_000,
     breaks: [2]
   }
 ]
