@@ -216,7 +216,8 @@ export const inventoryMutants: readonly Mutant[] = [
     faults: { 'kill-at-point': 1 },
     services: ['inventory'],
     points: ['tick-processed'],
-    durationMs: 40_000,
+    requestsPerSecond: 40,
+    durationMs: 60_000,
     breaks: [2]
   }
 ]
