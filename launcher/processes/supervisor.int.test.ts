@@ -5,10 +5,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { startPostgres } from '../components/postgres.ts'
 import { processesUnder } from '../testing/process-list.ts'
 import type { LogLimits } from './log-rotation.ts'
 import { freePort } from './ports.ts'
+import { listProcesses } from './process-table.ts'
 import { createSupervisor } from './supervisor.ts'
 import { waitUntil } from './wait.ts'
 
@@ -37,6 +39,19 @@ test('services are stopped before the servers that they use', async t => {
   await supervisor.stop()
   assert.deepEqual(order, ['order', 'kafka'])
   assert.throws(() => supervisor.start({ name: 'late', command: 'sleep', args: ['1'] }), /the supervisor is stopping/)
+})
+
+test('a stop lasts until the watchdog has ended as well', async t => {
+  const { directory, supervisor } = createSupervised(t)
+  const isWatchdog = async () => (await listProcesses()).some(({ pid }) => pid === supervisor.watchdogPID)
+  supervisor.start({ name: 'server', command: 'sleep', args: ['1000'], cwd: directory })
+  process.kill(supervisor.watchdogPID, 'SIGSTOP')
+  const stopped = supervisor.stop().then(() => 'stopped')
+  assert.equal(await Promise.race([stopped, delay(200, 'stopping')]), 'stopping')
+  process.kill(supervisor.watchdogPID, 'SIGCONT')
+  await stopped
+  assert.equal(await isWatchdog(), false)
+  assert.equal(await gone(directory)(), true)
 })
 
 test('a process that ignores the signal is killed at its deadline, together with its children', async t => {

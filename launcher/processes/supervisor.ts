@@ -58,8 +58,8 @@ export interface Supervisor {
   /** Starts a process. @throws Error once `stop` was called */
   start(spec: ProcessSpec): SupervisedProcess
   /**
-   * Stops all running processes, services before the servers they use. Resolves when all have
-   * ended. Nothing can be started afterwards.
+   * Stops all running processes, services before the servers they use, and the watchdog. Resolves
+   * when all have ended. Nothing can be started afterwards.
    */
   stop(): Promise<void>
 }
@@ -131,7 +131,7 @@ export function createSupervisor(logDirectory: string, logLimits?: LogLimits): S
       await Promise.allSettled([...running].filter(entry => entry.tier === tier).map(entry => entry.process.stop()))
     }
     await stopRotation?.()
-    watchdog.close()
+    await watchdog.close()
   }
 
   return {

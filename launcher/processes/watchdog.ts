@@ -9,7 +9,10 @@ export interface Watchdog {
   readonly pid: number
   watch(pid: number, stopSignal: 'SIGTERM' | 'SIGINT'): void
   forget(pid: number): void
-  close(): void
+  /**
+   * Ends the watchdog, which stops everything that is still watched. Resolves when it has ended.
+   */
+  close(): Promise<void>
 }
 
 export function startWatchdog(): Watchdog {
@@ -17,14 +20,20 @@ export function startWatchdog(): Watchdog {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore']
   })
+  const { promise: ended, resolve } = Promise.withResolvers<void>()
   child.unref()
-  child.on('error', () => {})
+  child.once('exit', () => resolve())
+  child.once('error', () => resolve())
   const input = child.stdin
   input.on('error', () => {})
   return {
     pid: child.pid ?? 0,
     watch: (pid, stopSignal) => void input.write(`watch ${pid} ${stopSignal.slice('SIG'.length)}\n`),
     forget: pid => void input.write(`forget ${pid}\n`),
-    close: () => void input.end()
+    async close() {
+      child.ref()
+      input.end()
+      await ended
+    }
   }
 }
