@@ -91,16 +91,23 @@ async function installCompetitors(say: (text: string) => void): Promise<void> {
 /**
  * Builds the native addon from the sources of librdkafka that its package contains, with the headers
  * of the running Node and the libraries of the system. The prebuilt one is not in the registry.
+ * @throws Error if the running Node cannot load it
  */
 async function buildNative(folder: string, say: (text: string) => void): Promise<void> {
-  if (existsSync(join(folder, 'build', 'Release', 'confluent-kafka-javascript.node'))) return
+  const load = () => run(process.execPath, ['--eval', 'require(process.argv[1])', folder])
+  const isBuilt = await load().then(
+    () => true,
+    () => false
+  )
+  if (isBuilt) return
   say("building the native addon of Confluent's client, which takes some minutes")
   const headers = join(process.execPath, '..', '..')
   const npm = realpathSync(process.env.npm_execpath ?? '/usr/bin/npm')
   const gyp = join(npm, '..', '..', 'node_modules', 'node-gyp', 'bin', 'node-gyp.js')
-  const env = { ...process.env, CKJS_LINKING: 'dynamic' }
-  const args = [gyp, 'rebuild', `--nodedir=${headers}`]
-  await run(process.execPath, args, { cwd: folder, env, maxBuffer: 2 ** 28 })
+  // node-gyp prefers npm's setting `nodedir` to its argument.
+  const env = { ...process.env, CKJS_LINKING: 'dynamic', npm_config_nodedir: headers }
+  await run(process.execPath, [gyp, 'rebuild'], { cwd: folder, env, maxBuffer: 2 ** 28 })
+  await load()
 }
 
 async function javaContestant(supervisor: Supervisor): Promise<Contestant> {

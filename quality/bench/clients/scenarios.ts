@@ -148,9 +148,14 @@ async function abortedRecords({ connection, contestant }: ScenarioContext): Prom
   await producer.close()
   const reader = startLoop(contestant, { mode: 'read', ...taskOf(connection, topics) })
   const values = () => reader.reports.filter(({ event }) => event === 'value').map(({ value }) => value)
+  let hasEnded = false
+  void reader.exited.then(() => {
+    hasEnded = true
+  })
   try {
     const deadlineMs = Date.now() + completionMs
-    while (!values().includes(expected.at(-1)) && Date.now() < deadlineMs) await delay(100)
+    while (!values().includes(expected.at(-1)) && Date.now() < deadlineMs && !hasEnded) await delay(100)
+    if (hasEnded) throw new Error(`the reader of ${contestant.name} ended`)
     await delay(500)
   } finally {
     await reader.kill()
