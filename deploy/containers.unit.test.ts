@@ -92,6 +92,24 @@ test('the metrics agent of the Java images has the version in its pom.xml', () =
   assert.deepEqual(new Set(started), new Set([fetched]))
 })
 
+test('a Java server that SIGTERM stops ends with code 0, and any other end keeps its code', async () => {
+  const script = join(here, 'setup', 'java-server.sh')
+  const codeOf = async (server: string, signal?: NodeJS.Signals) => {
+    const child = spawn('/bin/sh', [script, '/bin/sh', '-c', server], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const closed = once(child, 'close')
+    await once(child.stdout, 'data')
+    if (signal !== undefined) child.kill(signal)
+    return (await closed)[0]
+  }
+  // As Java does, this server needs some time to stop.
+  const java = "trap 'sleep 0.1; exit 143' TERM; echo up; while :; do sleep 0.01; done"
+  assert.equal(await codeOf(java, 'SIGTERM'), 0)
+  assert.equal(await codeOf("trap 'exit 1' TERM; echo up; while :; do sleep 0.01; done", 'SIGTERM'), 1)
+  assert.equal(await codeOf('echo up; exit 3'), 3)
+  assert.equal(await codeOf('echo up; kill -KILL $$'), 137)
+  assert.equal(await codeOf('echo up; exit 143'), 143)
+})
+
 test('every Prometheus target is a container and the port it listens on', () => {
   const targets = read('prometheus/targets.yml') as { labels: { job: string }; targets: string[] }[]
   const ofOurs = (name: string) => services[name]?.environment?.HTTP_PORT

@@ -16,8 +16,6 @@ import { placeOrder, placeOrders, type Shop, send, sku, waitForStatus } from './
 const given = givenProject()
 const profiles = 'kraft,audit,monitoring'
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`
-/** Exit code of Java after SIGTERM, when its shutdown hooks have run. */
-const javaStopped = 143
 
 const reservedStock = 'SELECT sku, reserved FROM inventory.stock ORDER BY sku'
 
@@ -203,8 +201,6 @@ describe('containers', {
 /** Checks that a container ended on its own after the signal. The engine's `kill -9` is the code 137. */
 function assertStopped(container: Container): void {
   const name = serviceOf(container)
-  const isJava = /^(kafka|zookeeper|registry|connect$)/.test(name)
   assert.equal(container.State.Status, 'exited', name)
-  const { ExitCode } = container.State
-  assert.ok(ExitCode === 0 || (isJava && ExitCode === javaStopped), `${name}: exit code ${ExitCode}`)
+  assert.equal(container.State.ExitCode, 0, name)
 }

@@ -87,18 +87,20 @@ ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt`
       files: { ...zookeeperFiles, run: script('kafka-zookeeper') },
       dockerfile: `FROM ${java}
 COPY libs /opt/kafka/libs
-COPY --chmod=755 kafka-run-class.sh run /usr/local/bin/
+COPY --chmod=755 kafka-run-class.sh /usr/local/bin/
+COPY --chmod=755 run /etc/confluent/docker/run
 RUN printf '#!/bin/sh\\nexec kafka-run-class.sh kafka.admin.BrokerApiVersionsCommand "$@"\\n' > /usr/local/bin/kafka-broker-api-versions \\
     && chmod 755 /usr/local/bin/* && mkdir -p /etc/kafka /var/lib/kafka/data && chown -R 1000:1000 /var/lib/kafka
-CMD ["run"]`
+CMD ["/etc/confluent/docker/run"]`
     },
     'confluentinc/cp-zookeeper': {
       files: { ...zookeeperFiles, run: script('zookeeper'), cub: script('cub') },
       dockerfile: `FROM ${java}
 COPY libs /opt/kafka/libs
-COPY --chmod=755 kafka-run-class.sh run cub /usr/local/bin/
+COPY --chmod=755 kafka-run-class.sh cub /usr/local/bin/
+COPY --chmod=755 run /etc/confluent/docker/run
 RUN mkdir -p /etc/kafka /var/lib/zookeeper/data /var/lib/zookeeper/log && chown -R 1000:1000 /var/lib/zookeeper
-CMD ["run"]`
+CMD ["/etc/confluent/docker/run"]`
     },
     postgres: {
       files: { postgres, run: script('postgres') },
@@ -115,7 +117,9 @@ CMD ["run"]`
       dockerfile: `FROM ${java}
 COPY registry /deployments
 WORKDIR /deployments
-CMD ["java", "-XX:MaxRAMPercentage=50", "-jar", "quarkus-run.jar"]`
+RUN mkdir -p /opt/jboss/container/java/run && cd /opt/jboss/container/java/run \\
+    && printf '#!/bin/sh\\nexec java -XX:MaxRAMPercentage=50 -jar quarkus-run.jar\\n' > run-java.sh && chmod 755 run-java.sh
+CMD ["/opt/jboss/container/java/run/run-java.sh"]`
     },
     'prom/prometheus': serverOf('prometheus', requireProgram('prometheus'), '/prometheus'),
     'prom/alertmanager': serverOf('alertmanager', requireProgram('alertmanager'), '/alertmanager')
