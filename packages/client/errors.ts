@@ -4,9 +4,13 @@ import type { Problem } from './types.ts'
 export interface FailedCall {
   /** Status of the last response; undefined if there was none. */
   readonly status?: number
+  /** Problem details of the last response; undefined if it had none. */
   readonly problem?: Problem
+  /** Id of the request, which the service logs. */
   readonly requestID?: string
+  /** Number of requests that were sent. */
   readonly attempts: number
+  /** Error of `fetch`, if no response arrived. */
   readonly cause?: unknown
 }
 

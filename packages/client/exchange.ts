@@ -6,6 +6,7 @@ import type { Problem } from './types.ts'
 
 /** A raw request to the API. */
 export interface RawRequest {
+  /** HTTP method. */
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** Path with query, beginning with a slash, such as `/orders?userID=ada`. */
   readonly path: string
@@ -23,7 +24,9 @@ export interface RawRequest {
 
 /** A response to a raw request, with any status. */
 export interface RawAnswer {
+  /** HTTP status, also of a refusal. */
   readonly status: number
+  /** Headers of the response. */
   readonly headers: Headers
   /** Whole body as text. */
   readonly body: string

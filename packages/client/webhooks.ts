@@ -1,6 +1,8 @@
 /** Fields of every webhook's order. Accept further ones, which later versions may add. */
 export interface WebhookOrder {
+  /** Id of the order, a UUID. */
   readonly orderID: string
+  /** Id of the user who placed the order. */
   readonly userID: string
   /** Name of the caller, in webhooks to endpoints that receive the orders of several callers. */
   readonly caller?: string
@@ -42,6 +44,7 @@ export interface WebhookRequest {
   readonly body: string | Uint8Array
 }
 
+/** Options of `verifyWebhook`. */
 export interface VerifyWebhookOptions {
   /** Secrets of the endpoint (`whsec_…`). During a rotation, pass the old and the new one. */
   readonly secrets: string | readonly string[]
@@ -57,13 +60,16 @@ export interface VerifiedWebhook {
   readonly id: string
   /** Time at which this delivery was sent, in milliseconds since 1970. */
   readonly sentAtMs: number
+  /** Payload of the webhook. */
   readonly event: WebhookEvent
 }
 
+/** Code of a `WebhookVerificationError`. */
 export type WebhookErrorCode = 'HEADER_INVALID' | 'TIMESTAMP_OUT_OF_RANGE' | 'SIGNATURE_INVALID' | 'BODY_INVALID'
 
 /** The error of a request that is not a valid webhook. Answer it with `400`; do not process it. */
 export class WebhookVerificationError extends Error {
+  /** Reason why the request is not a valid webhook. */
   readonly code: WebhookErrorCode
 
   constructor(code: WebhookErrorCode, message: string, options?: ErrorOptions) {

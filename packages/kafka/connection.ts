@@ -4,18 +4,24 @@ import { checkOneOf, checkPositiveIntegers, checkText, invalidOption, secretOpti
 export interface KafkaConnection {
   /** Addresses as `host:port`, at least one. */
   readonly brokers: readonly string[]
+  /** Name of this program in logs, metrics and quotas of brokers. */
   readonly clientID: string
   /**
    * Maximum age of cached facts about the cluster (partitions, leaders, coordinators) before they
    * are queried again.
    */
   readonly metadataMaxAgeMs?: number
+  /**
+   * TLS: `{}` for certificates of public authorities. `ca` has other authorities; `cert` and `key`
+   * identify this client.
+   */
   readonly tls?: {
     readonly ca?: string
     readonly cert?: string
     readonly key?: string
     readonly rejectUnauthorized?: boolean
   }
+  /** Login; by default there is none. */
   readonly sasl?: PasswordLogin | TokenLogin
 }
 

@@ -18,8 +18,10 @@ export const stageFailpoints = [
 /** Failpoint of a tick with outputs, before its transaction. */
 export const tickFailpoint = 'tick-processed'
 
+/** A failpoint of a stage. */
 export type StageFailpoint = (typeof stageFailpoints)[number] | typeof tickFailpoint
 
+/** Name of the diagnostics channel that publishes `{ point }` at each failpoint. */
 export const stageChannelName = 'orderly:stage'
 
 const stageChannel = channel(stageChannelName)

@@ -14,6 +14,7 @@
 export interface RecordHeaders {
   /** Returns the text of the first header with this name. */
   text(name: string): string | undefined
+  /** Returns true if a header has this name. */
   has(name: string): boolean
   /** Compares the first header with this name with these bytes. Cheaper than `text`. */
   equals(name: string, content: Buffer): boolean
@@ -38,9 +39,11 @@ export interface Codec<Event> {
   prepare(values: readonly Buffer[], headers?: readonly (RecordHeaders | undefined)[]): Promise<void>
   /** Decodes a value. @throws any error if the record is poison */
   decode(bytes: Buffer, start?: number, end?: number, headers?: RecordHeaders): Event
+  /** Encodes an event. @throws KafkaError `UNWRITABLE` for an event that cannot be encoded */
   encode(event: Event): Buffer
 }
 
+/** A topic with the codec of its values. `eventType` names its events in logs and dead letters. */
 export interface Topic<Event> {
   readonly name: string
   readonly eventType: string
@@ -90,9 +93,13 @@ export declare abstract class StageRecord<Event> {
 
 /** The subset of pino that this package needs. */
 export interface Logger {
+  /** Logs details for the development of a program. */
   debug(fields: object, message: string): void
+  /** Logs normal events, such as an assignment of partitions. */
   info(fields: object, message: string): void
+  /** Logs events that need attention if they persist, such as a retry. `fields` has an `event`. */
   warn(fields: object, message: string): void
+  /** Logs events that need attention, such as a dead letter. `fields` has an `event`. */
   error(fields: object, message: string): void
 }
 

@@ -11,6 +11,7 @@ import { checkCode, KafkaError } from '../errors.ts'
 import { retryKafka } from '../retry.ts'
 import { Cluster } from './cluster.ts'
 
+/** Topic that `createTopics` creates, with its settings. */
 export interface TopicToCreate {
   readonly name: string
   readonly partitions: number

@@ -7,12 +7,15 @@ import { UnreadableError, unwritable } from './unreadable-error.ts'
  * package does not import avsc: a program that uses Avro installs it and passes types.
  */
 export interface AvroType<Event = unknown> {
+  /** Decodes a value, with a resolver if another type wrote it. */
   fromBuffer(bytes: Buffer, resolver?: unknown): Event
+  /** Encodes an event. */
   toBuffer(event: Event): Buffer
   /** Returns what converts values of the writer's type to this type. @throws if that is impossible */
   createResolver(writerType: AvroType): unknown
 }
 
+/** Options of `avroCodec`. */
 export interface AvroCodecOptions<Event> {
   /** Type of the events, as this program reads and writes them. */
   readonly type: AvroType<Event>

@@ -32,6 +32,7 @@ export const stringCodec: Codec<string> = {
   }
 }
 
+/** Options of `jsonCodec`. */
 export interface JSONCodecOptions<Event> {
   /**
    * Checks or converts a parsed value, for instance `schema.parse` of a validation library. An

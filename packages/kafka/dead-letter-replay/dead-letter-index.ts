@@ -24,6 +24,7 @@ export interface DeadLetterKey {
   readonly blockingCount: number
 }
 
+/** Operation on a key that has begun and not ended. */
 export interface InFlight {
   readonly name: string
   /**

@@ -64,6 +64,7 @@ export interface DeadLetter {
   readonly batch: DeadLetterBatch | undefined
 }
 
+/** Missing parts of a dead letter that was too large for its topic. */
 export interface ReducedDeadLetter {
   /** Code of the error that made the full form impossible. */
   readonly why: string
@@ -74,6 +75,7 @@ export interface ReducedDeadLetter {
   readonly droppedHeaders: number
 }
 
+/** Batch that could not be read and became one dead letter. */
 export interface DeadLetterBatch {
   readonly lastOffset: bigint
   readonly records: number
@@ -82,6 +84,7 @@ export interface DeadLetterBatch {
   readonly sha256: string
 }
 
+/** Position of a record in its topic. */
 export interface DeadLetterPosition {
   readonly topic: string
   readonly partition: number
@@ -124,6 +127,9 @@ export function isCopy(record: FetchedRecord): boolean {
   return record.headers.has(connectHeaders.topic) && addedHeaders(record) === undefined
 }
 
+/**
+ * Returns the dead letter in a record of a dead-letter topic. Missing headers become empty text.
+ */
 export function parseDeadLetter(record: FetchedRecord): DeadLetter {
   const { topic, partition, offset, timestampMs, value } = record
   const { own, added } = splitHeaders(record)

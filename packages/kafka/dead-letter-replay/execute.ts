@@ -35,6 +35,7 @@ export interface DeadLetterOperation {
   readonly onStep?: (step: OperationStep) => void
 }
 
+/** Part of an operation that is one transaction. */
 export interface OperationStep {
   readonly operations: readonly KeyOperation[]
   /**
@@ -49,6 +50,7 @@ export interface OperationStep {
   readonly total: number
 }
 
+/** Result of an operation. */
 export interface OperationResult {
   readonly plan: OperationPlan
   readonly replayed: number

@@ -14,9 +14,11 @@ export interface DeadLetterFollower {
    * @throws the signal's reason
    */
   count(topics: readonly string[], signal: AbortSignal): Promise<FollowedCounts>
+  /** Closes its connections. */
   close(): Promise<void>
 }
 
+/** Counts of the topics that could be read, and errors of the others. */
 export interface FollowedCounts {
   readonly counts: readonly WaitingDeadLetters[]
   readonly failed: readonly { readonly topic: string; readonly error: KafkaError }[]
@@ -24,6 +26,7 @@ export interface FollowedCounts {
 
 const requestTimeoutMs = 5_000
 
+/** Creates a follower, which keeps its connections and counts until it is closed. */
 export function followDeadLetters(connection: KafkaConnection, logger: Logger): DeadLetterFollower {
   const cluster = new Cluster(connection, { requestTimeoutMs })
   const followed = new Map<string, Followed>()

@@ -38,6 +38,7 @@ export function readMark(record: FetchedRecord): OperationMark | undefined {
   return { name, ...JSON.parse(record.value.toString()) }
 }
 
+/** Replay or drop of dead letters of one key. */
 export interface KeyOperation {
   readonly name: string
   /** Id of the key in the book. */

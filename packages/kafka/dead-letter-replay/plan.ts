@@ -20,11 +20,13 @@ export type LeftAlone =
   /** The original of a reduced dead letter is missing or unreadable. */
   | 'original-missing'
 
+/** Steps of an operation for each key, and the keys that it does not change. */
 export interface OperationPlan {
   readonly operations: readonly KeyOperation[]
   readonly leftAlone: readonly KeyLeftAlone[]
 }
 
+/** Key that an operation does not change, with the reason. */
 export interface KeyLeftAlone {
   readonly key: DeadLetterKey
   readonly why: LeftAlone

@@ -22,12 +22,14 @@ export interface TopicReader {
   readBatches(onBatch: (records: readonly FetchedRecord[]) => void | Promise<void>, signal: AbortSignal): Promise<void>
   /** Returns the ranges of offsets already read, by partition: from `offset` to before `end`. */
   ranges(): readonly (PartitionPosition & { readonly end: bigint })[]
+  /** Stops fetching and closes its connections. */
   close(): Promise<void>
 }
 
 const requestTimeoutMs = 5_000
 const maxBufferedRecords = 10_000
 
+/** Options of `createTopicReader`. */
 export interface TopicReaderOptions {
   /**
    * Offsets to start at, if they are still in the log; other partitions are read from their
@@ -36,6 +38,7 @@ export interface TopicReaderOptions {
   readonly from?: readonly PartitionPosition[]
 }
 
+/** Creates a reader of committed records. It belongs to no group and commits no offsets. */
 export function createTopicReader(
   connection: KafkaConnection,
   topics: readonly string[],

@@ -54,6 +54,7 @@ export const batchHashHeader = 'dlq-batch-sha256'
 export const timestampHeader = 'dlq-timestamp'
 const ownCountHeader = 'dlq-headers'
 
+/** Headers of the record itself, without those that stages and operators added. */
 export type OwnHeaders = readonly (readonly [name: Buffer, content: Buffer | null])[]
 
 interface SplitHeaders {

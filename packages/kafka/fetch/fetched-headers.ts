@@ -37,6 +37,7 @@ export class FetchedHeaders implements RecordHeaders, Iterable<readonly [name: B
     return start < 0 || contentBytes < 0 ? undefined : this.#bytes.toString('utf8', start, start + contentBytes)
   }
 
+  /** Returns true if a header has this name. */
   has(name: string): boolean {
     return this.#find(name) >= 0
   }

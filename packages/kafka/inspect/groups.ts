@@ -5,6 +5,7 @@ import { decodeAssignment } from '../consumer-group/assignment.ts'
 import { checkCode } from '../errors.ts'
 import type { TopicPartition } from '../types.ts'
 
+/** A consumer group and its members. */
 export interface GroupDescription {
   readonly groupID: string
   /**
@@ -15,6 +16,7 @@ export interface GroupDescription {
   readonly members: readonly GroupMemberDescription[]
 }
 
+/** A member of a consumer group with its partitions. */
 export interface GroupMemberDescription {
   readonly memberID: string
   /** `group.instance.id` of a static member. */

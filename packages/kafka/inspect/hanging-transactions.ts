@@ -32,6 +32,7 @@ export interface HangingTransaction {
  */
 const overdueGraceMs = 15_000
 
+/** Observations from which `findHangingTransactions` finds transactions. */
 export interface ObservedTransactions {
   /** Partitions to consider; transactions elsewhere are ignored. */
   readonly partitions: readonly TopicPartition[]

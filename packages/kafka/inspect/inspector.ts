@@ -25,6 +25,7 @@ import { type HeldPartition, heldPartitions, type OpenTransaction, openTransacti
 export interface KafkaInspector {
   /** Returns all visible topics, or the existing ones of these names, sorted by name. */
   topics(names?: readonly string[]): Promise<TopicDescription[]>
+  /** Returns the live brokers and the controller. */
   quorum(): Promise<QuorumDescription>
   /**
    * Returns configurations by topic and name, limited to `names` if given. Topics that do not exist
@@ -45,12 +46,19 @@ export interface KafkaInspector {
     partitions: readonly TopicPartition[],
     at: 'beginning' | 'stable-end' | 'end' | { readonly timeMs: number }
   ): Promise<readonly (PartitionPosition | undefined)[]>
+  /** Returns the names of all consumer groups, sorted. */
   groups(): Promise<string[]>
   /** Returns the last committed offsets of a group. Open transactions are ignored. */
   committedOffsets(groupID: string): Promise<CommittedOffset[]>
+  /**
+   * Returns the state and the members of a group. A group that does not exist has the state `Dead`.
+   */
   group(groupID: string): Promise<GroupDescription>
+  /** Returns the lag of a group in each partition that it reads or has read. */
   lag(group: GroupDescription): Promise<PartitionLag[]>
+  /** Returns the open transactions of all coordinators, the oldest first. */
   openTransactions(): Promise<OpenTransaction[]>
+  /** Returns those of the partitions in which records wait behind an open transaction. */
   heldPartitions(partitions: readonly TopicPartition[]): Promise<HeldPartition[]>
   /**
    * Returns the transactions that write to these partitions and are open for `afterMs` or longer,
@@ -60,6 +68,7 @@ export interface KafkaInspector {
     partitions: readonly TopicPartition[],
     options: { readonly afterMs: number }
   ): Promise<HangingTransaction[]>
+  /** Closes its connections. */
   close(): Promise<void>
 }
 
@@ -71,6 +80,7 @@ const attempts = 5
 const patientTimeouts = 2
 const backoff = { initialMs: 100, maxMs: 400, jitter: 0 }
 
+/** Creates an inspector, which keeps its connections until it is closed. */
 export function createInspector(
   connection: KafkaConnection,
   { requestTimeoutMs = 10_000 }: { requestTimeoutMs?: number } = {}

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
 import { checkCode } from '../errors.ts'
 
+/** The live brokers and the controller of a cluster. */
 export interface QuorumDescription {
   /** Ids of the live brokers, sorted. */
   readonly brokerIDs: readonly number[]

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { request } from '../cluster/requests.ts'
 import { checkCode } from '../errors.ts'
 
+/** A topic and its partitions. */
 export interface TopicDescription {
   readonly name: string
   readonly topicID: string
@@ -12,6 +13,7 @@ export interface TopicDescription {
   readonly partitions: readonly PartitionDescription[]
 }
 
+/** A partition with its leader and replicas. */
 export interface PartitionDescription {
   readonly partition: number
   /** Broker id of the leader; -1 while there is none. */
@@ -41,6 +43,7 @@ export async function describeTopics(cluster: Cluster, names?: readonly string[]
   return described.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
+/** A setting of a topic. */
 export interface TopicConfig {
   readonly name: string
   readonly value: string

@@ -25,6 +25,7 @@ export interface HeldPartition extends TopicPartition {
   readonly holders: readonly PartitionHolder[]
 }
 
+/** A producer whose open transaction blocks readers of a partition. */
 export interface PartitionHolder {
   readonly producerID: bigint
   readonly epoch: number

@@ -1,6 +1,7 @@
 import { checkOneOf, checkPositiveIntegers, checkSignal } from '../options.ts'
 import { type Compression, compressions } from './compression.ts'
 
+/** Options of `createProducer`. */
 export interface ProducerOptions {
   /** Maximum time from `send` to the result; default 10 s. */
   readonly deliveryTimeoutMs?: number

@@ -48,6 +48,7 @@ export interface SequenceReservation {
  */
 export type ReservationEnd = 'written' | 'unused' | 'uncertain'
 
+/** Writes records at most once across processes, by sequence reservations. */
 export interface ReservedWriter {
   /**
    * Makes a reservation in the partition of the key. @throws KafkaError when the cluster cannot be
@@ -68,6 +69,7 @@ export interface ReservedWriter {
    * partitions call this.
    */
   forgetFacts(): void
+  /** Closes its connections. */
   close(): Promise<void>
 }
 
@@ -83,6 +85,7 @@ export class ReservedWriterError extends KafkaError {
   }
 }
 
+/** Options of `createReservedWriter`. */
 export interface ReservedWriterOptions {
   /** Maximum time from `write` (or `reserve`) to the result; default 10 s. */
   readonly deliveryTimeoutMs?: number
@@ -101,6 +104,7 @@ const idleMs = 3_600_000
  */
 const connections = 4
 
+/** Creates a writer, which keeps its connections and producer ids until it is closed. */
 export function createReservedWriter(connection: KafkaConnection, options: ReservedWriterOptions = {}): ReservedWriter {
   checkPositiveIntegers({ deliveryTimeoutMs: options.deliveryTimeoutMs })
   const deliveryTimeoutMs = options.deliveryTimeoutMs ?? 10_000

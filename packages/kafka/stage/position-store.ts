@@ -29,6 +29,7 @@ export interface PositionStore {
   readonly whenBehind: 'stop' | 'rewind'
   /** Commands for operators when the stage refuses to start; part of the error message. */
   readonly remedies: { readonly offsetsMissing: string; readonly databaseBehind: string }
+  /** Returns all stored positions of the group. */
   load(): Promise<readonly StoredPosition[]>
   /** Saves positions separately from effects, all or none. @throws PositionConflictError */
   advance(advances: readonly PositionAdvance[]): Promise<void>
@@ -39,6 +40,7 @@ export interface PositionStore {
   replace(changes: readonly PositionChange[], incidents: readonly Incident[]): Promise<void>
 }
 
+/** Position of a group in a partition, as stored next to the effects. */
 export interface StoredPosition extends TopicPartition {
   readonly topicID: string
   /** Next offset to process; the effects of all records before it are stored. */
@@ -66,6 +68,7 @@ export interface PositionAdvance extends TopicPartition {
   readonly committedOffset: bigint
 }
 
+/** Position to set, and the one that it replaces; undefined for a new partition. */
 export interface PositionChange {
   readonly former: StoredPosition | undefined
   readonly position: StoredPosition
@@ -80,6 +83,7 @@ export interface Incident extends TopicPartition {
   readonly detail?: string
 }
 
+/** All kinds of incidents. */
 export const incidentKinds = [
   'offsets_skipped',
   'topic_recreated',
@@ -88,6 +92,7 @@ export const incidentKinds = [
   'database_behind',
   'partitions_added'
 ] as const
+/** Kind of a detected loss or change of data. */
 export type IncidentKind = (typeof incidentKinds)[number]
 
 /**

@@ -40,6 +40,7 @@ export type StageState =
   | 'stopped'
   | 'failed'
 
+/** Lag of an instance in one of its partitions. */
 export interface PartitionHealth extends TopicPartition {
   /**
    * Offsets that can be read and were not passed to `process`, as of the last fetch; undefined
@@ -48,6 +49,7 @@ export interface PartitionHealth extends TopicPartition {
   readonly lag: number | undefined
 }
 
+/** Failure of a stage, with its time in milliseconds since the epoch. */
 export interface StageFailure {
   /** Code of the error, or its name if it has none. */
   readonly code: string

@@ -42,6 +42,10 @@ export interface Stage<Event> {
   readonly tick?: StageTick
 }
 
+/**
+ * Context of a call of `process`. `signal` is aborted when its result is no longer needed, for example
+ * because the stage stops.
+ */
 export interface ProcessContext {
   readonly signal: AbortSignal
   /**
@@ -67,6 +71,7 @@ export interface StageTick {
   readonly everyMs: number
   /** Requests `completeUntilMs` for `run`: brokers are queried before each run. */
   readonly tracksCompleteness?: boolean
+  /** Returns the outputs of this run; none is allowed. */
   run(context: TickContext): Promise<readonly OutputRecord[]>
   /**
    * Reports that the outputs of the last run are committed. Not called if the outcome of the commit
@@ -75,6 +80,10 @@ export interface StageTick {
   committed?(): Promise<void>
 }
 
+/**
+ * Context of a run of a tick. `signal` is aborted when its result is no longer needed, for example
+ * because the stage stops.
+ */
 export interface TickContext {
   readonly signal: AbortSignal
   /**
@@ -86,8 +95,11 @@ export interface TickContext {
   readonly partitionCounts: ReadonlyMap<string, number>
 }
 
+/** Options of `runStage`. */
 export interface StageOptions {
+  /** Addresses of the cluster, and credentials. */
   readonly connection: KafkaConnection
+  /** Delivery of the outputs; default `exactly-once`. */
   readonly delivery?: 'exactly-once' | 'at-least-once'
   /**
    * Transactional id, unique for each instance slot and stable across restarts. Required for
@@ -141,10 +153,13 @@ export interface StageOptions {
   readonly sessionTimeoutMs?: number
   /** Returns true for errors of `process` that a retry can resolve. */
   readonly isTransient: (error: unknown) => boolean
+  /** Logger of the stage, such as `console` or pino. */
   readonly logger: Logger
+  /** Callbacks for metrics; by default there are none. */
   readonly observer?: StageObserver
 }
 
+/** Options of `stop`. */
 export interface StopOptions {
   /**
    * True to stop without waiting for `process`, for programs that must end now. Takes about a second
@@ -153,6 +168,7 @@ export interface StopOptions {
   readonly force?: boolean
 }
 
+/** A stage that `runStage` has started. */
 export interface RunningStage {
   /**
    * Stops the stage. Resolves when it has stopped, whether it failed or not.
@@ -188,7 +204,9 @@ export interface RunningStage {
 
 /** Callbacks for metrics. Every method is optional. */
 export interface StageObserver {
+  /** Reports that `process` has processed a batch, or a part of one. */
   processed?(event: { readonly records: number; readonly durationMs: number }): void
+  /** Reports that the outputs and offsets of a batch are committed. */
   committed?(event: {
     readonly records: number
     readonly outputs: number
@@ -202,7 +220,9 @@ export interface StageObserver {
   aborted?(event: { readonly reason: string }): void
   /** Reports that `process` failed with a transient error. */
   retried?(event: { readonly error: unknown }): void
+  /** Reports that a record became a dead letter. */
   deadLettered?(event: { readonly topic: string; readonly reason: string }): void
+  /** Reports the number of partitions that this instance has after a rebalance. */
   assigned?(event: { readonly partitions: number }): void
   /**
    * Reports that an input log has lost its records from `to` up to `from`; reading resumes at `to`.

@@ -17,6 +17,7 @@ export function fetchedRecord(
   return fetched as FetchedRecord
 }
 
+/** Creates headers as a fetch returns them. */
 export function fetchedHeaders(headers: OutputRecord['headers']): FetchedHeaders {
   return fetchedRecord({ topic: '', partition: 0, offset: 0n }, { key: '', value: null, headers }).headers
 }

@@ -60,6 +60,7 @@ export interface InMemoryBroker {
    * created.
    */
   limitTopic(topic: string, maxMessageBytes: number): void
+  /** Creates a producer for this broker. */
   producer(options?: Pick<ProducerOptions, 'signal'>): Producer
   /**
    * Returns the records in the order of writing within each partition, one partition after the
@@ -76,6 +77,7 @@ export interface InMemoryBroker {
   failNextSend(error: Error): void
   /** Makes the next commit of any stage fail with this error, without writing anything. */
   failNextCommit(error: Error): void
+  /** Runs a stage on this broker, as `runStage` does on a real one. */
   runStage<Event>(stage: Stage<Event>, options: InMemoryStageOptions): RunningStage
   /**
    * Deletes the offsets of a group, as when the group is deleted or its offsets expire while its
@@ -91,6 +93,10 @@ export interface InMemoryBroker {
 const defaultMaxMessageBytes = 1_048_588
 const messageTooLarge = 10
 
+/**
+ * Creates a broker without topics. Each topic gets `partitions` partitions (default 4) when it is
+ * first used.
+ */
 export function createInMemoryBroker(options: { partitions?: number } = {}): InMemoryBroker {
   const partitionCount = options.partitions ?? 4
   const logs = new Map<string, FetchedRecord[][]>()

@@ -12,9 +12,11 @@ export interface MemoryPositions extends PositionStore {
   readonly incidents: readonly Incident[]
   /** Returns the complete state, which `restore` reinstates. */
   snapshot(): ReadonlyMap<string, StoredPosition>
+  /** Replaces the state by that of a snapshot, as a restored backup does. */
   restore(snapshot: ReadonlyMap<string, StoredPosition>): void
 }
 
+/** Creates a store without positions. */
 export function createMemoryPositions(whenBehind: PositionStore['whenBehind'] = 'stop'): MemoryPositions {
   let positions = new Map<string, StoredPosition>()
   const incidents: Incident[] = []

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { describe, type TestContext, test } from 'node:test'
 import type { Incident, PositionAdvance, PositionStore, StoredPosition } from '../stage/position-store.ts'
 
+/** Store that the contract test examines. */
 export interface StoreUnderTest {
   readonly store: PositionStore
   /** Returns the recorded incidents that are not acknowledged. */

@@ -32,6 +32,7 @@ export class ScriptedProducer {
     this.#timeoutMs = options.timeoutMs ?? 60_000
   }
 
+  /** Requests a producer id and a new epoch, which aborts an open transaction of the same id. */
   async init(): Promise<this> {
     await this.#untilReady(async () => {
       const response = await this.#ask(initProducerIdV5.api, this.transactionalID, this.#timeoutMs, -1n, -1)
@@ -75,6 +76,7 @@ export class ScriptedProducer {
     this.#sequences.set(key, (this.#sequences.get(key) ?? 0) + values.length)
   }
 
+  /** Adds a partition to the transaction. */
   async addPartition(topic: string, partition: number): Promise<void> {
     await this.#untilReady(async () => {
       const response = await this.#ask(addPartitionsToTxnV3.api, [
@@ -102,6 +104,7 @@ export class ScriptedProducer {
     this.#added.add(`${topic}:${partition}`)
   }
 
+  /** Commits or aborts the transaction. */
   async end(outcome: 'commit' | 'abort'): Promise<void> {
     await this.#untilReady(async () => {
       const { errorCode } = await this.#ask(
@@ -116,6 +119,7 @@ export class ScriptedProducer {
     this.#added.clear()
   }
 
+  /** Closes its connections. An open transaction stays open. */
   close(): Promise<void> {
     return this.#cluster.close()
   }
