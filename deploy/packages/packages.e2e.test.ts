@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { chooseJava, findJavas, freePorts, loopback, orderlyDirectory, projectDirectory } from '@orderly/launcher'
 import { pythonOrSkip, startLauncher } from '@orderly/launcher/testing'
 import { dryPublish, projectWith, temporaryFolder } from '../testing/install-package.ts'
-import { installNode, olderNodes } from '../testing/node-versions.ts'
+import { installNode, lowestNodes } from '../testing/node-versions.ts'
 import { findChromium, runInChromium } from '../testing/run-in-chromium.ts'
 import { type BuiltPackage, buildPackage } from './build.ts'
 import { lintPackage } from './lint.ts'
@@ -65,7 +65,7 @@ describe('the packed client', () => {
     assert.deepEqual(JSON.parse(stdout), { statuses: ['accepted', 'reserved'], type: 'order.reserved' })
   })
 
-  test('a running service serves its README example on Node 20, 22 and 24, and a Python client', {
+  test('a running service serves its README example on Node 20.3, 22 and 24, and a Python client', {
     timeout: 600_000
   }, async t => {
     const directory = await projectWithClient(t)
@@ -92,7 +92,7 @@ describe('the packed client', () => {
       assert.match(stdout, /^(accepted\n)?reserved\n$/)
     }
     await t.test(`Node ${process.versions.node}`, () => printsTheOutcome(process.execPath))
-    for (const version of olderNodes) {
+    for (const version of lowestNodes) {
       await t.test(`Node ${version}`, async t => {
         const node = await installNode(version).catch((error: Error) => {
           if (process.env.CI) throw error

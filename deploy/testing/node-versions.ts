@@ -6,20 +6,24 @@ import { orderlyDirectory } from '@orderly/launcher'
 
 const run = promisify(execFile)
 
-/** Releases that published packages are tested with, beside the one that runs the tests. */
+/**
+ * Lowest releases that the published packages state in `engines`. Their tests also run with the
+ * release that runs all tests.
+ */
 const integrityOf = {
-  '20.20.2': 'sha512-PeHQM8wAdmHtZA1mBocygZxs5LiUWtsJezQTkBd0iY987KpGrD1O2tVEydvMZiuXceRanxt7rjTnDEBwOPujoQ==',
-  '22.23.5': 'sha512-3jhC+wcoWxKZxcRqF2sUSl0c9HEXFnur/nuIPx6O6CWKV0jOUWQm7Htw5SuXqqlMCEhi0cJqybFPEb5hhcBiMw=='
+  '20.3.0': 'sha512-pIuXlw57JS7JciV6JBiqzu7X+xRPm1X3sNPNv+EXrzqH0JL9vdAvp2vd6KGK+oEGyQCDn0rgraAnf2L/ehlGrQ==',
+  '22.22.0': 'sha512-IUPhYvEZMuxK5isuiosZwtFGZb7Q/M12pG3JrWF12azSAxSnAoRira5Nlt6FuWvxQJglRQVltLoBwPNPOUYXKw==',
+  '24.6.0': 'sha512-yeWAXhUE8+/blmuoPRYXP022qkWqGQcAspe9tXUhAFJL2JzF7E6XQqHQbAwmuoZ22W9UpYnkTVaY6ECuJFuS9A=='
 } as const
 
-export type OlderNode = keyof typeof integrityOf
-export const olderNodes = Object.keys(integrityOf) as OlderNode[]
+export type LowestNode = keyof typeof integrityOf
+export const lowestNodes = Object.keys(integrityOf) as LowestNode[]
 
 /**
- * Returns an older Node for Linux on x64, installed into `.orderly/tools` by checksum.
+ * Returns a Node of this version for Linux on x64, installed into `.orderly/tools` by checksum.
  * @throws Error on other platforms, or if npm's registry cannot be reached
  */
-export async function installNode(version: OlderNode): Promise<string> {
+export async function installNode(version: LowestNode): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Error(`the checksum of Node ${version} is known for Linux on x64 only`)
   const directory = join(orderlyDirectory, 'tools', `node-${version}`)
