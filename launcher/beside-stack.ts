@@ -18,16 +18,12 @@ export function besideStack(
   readStack: () => LocalStack | undefined = readLocalStack
 ): NodeJS.ProcessEnv {
   const ports = usualPorts(given)
-  const counted = given.ORDERLY_PORT_BASE?.trim() && {
-    ORDERLY_KAFKA_PORT: String(ports.kafka),
-    ORDERLY_REGISTRY_PORT: String(ports.registry)
-  }
-  const stack = readStack()
-  const { environment, requireAddress } = findStack(
-    { ORDERLY_PROFILE: launcherProfile, ...given, ...counted },
-    () => stack
+  const { environment, requireAddress, requireDatabase } = findStack(
+    { ORDERLY_PROFILE: launcherProfile, ...given },
+    readStack
   )
   for (const setting of ['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL']) requireAddress(setting)
+  if (given.DATABASE_URL?.trim()) requireDatabase('DATABASE_URL', given.DATABASE_URL)
   if (service === undefined) return environment
   const running = environment[`${service.toUpperCase()}_URL`]
   const port = given.HTTP_PORT?.trim() || (running === undefined ? ports[service] : new URL(running).port)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { portSettings } from '@orderly/service-kit'
 import { besideStack } from './beside-stack.ts'
+import { usualPorts } from './preflight/ports.ts'
 
 const stack = {
   pid: 42,
@@ -35,6 +37,14 @@ describe('besideStack', () => {
     const own = { ORDERLY_KAFKA_PORT: '29092', ORDERLY_REGISTRY_PORT: '28085', ORDERLY_ORDER_PORT: '28080' }
     const chosen = besideStack(own, 'order', none)
     assert.deepEqual([chosen.KAFKA_BROKERS, chosen.HTTP_PORT], ['127.0.0.1:29092', '28080'])
+  })
+
+  test('the command line counts ports from ORDERLY_PORT_BASE as npm start does', () => {
+    const ports = Object.values(usualPorts({ ORDERLY_PORT_BASE: '20000' }))
+    for (const { name, index } of Object.values(portSettings)) {
+      assert.equal(ports[index], 20_000 + index)
+      assert.equal(Object.values(usualPorts({ [name]: '999' }))[index], 999, name)
+    }
   })
 
   test('without a running stack and without settings, a program does not use the ports of another checkout', () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HelpRequest, parseCommandLine } from '@orderly/command-line'
+import { ConfigError } from '@orderly/service-kit'
 import { commandLine } from '../commands.ts'
+import { reasonOf } from './explain.ts'
 import { createOutput } from './output.ts'
 
 const { commands } = commandLine
@@ -97,4 +99,11 @@ test('JSON output is one document with exact offsets and no other text', () => {
   output.table([{ title: 'A', value: String }], [1])
   output.json({ offset: 12n, huge: 2n ** 60n })
   assert.deepEqual(JSON.parse(written), { offset: 12, huge: String(2n ** 60n) })
+})
+
+test('the reason of invalid settings is one line without a heading', () => {
+  assert.equal(
+    reasonOf(new ConfigError(['A is not set: set A.', 'B is not set: set B.'])),
+    'A is not set: set A. B is not set: set B'
+  )
 })

@@ -1,5 +1,6 @@
 import { KafkaError } from '@orderly/kafka'
 import { isPostgresServerError, isTransientPostgresError } from '@orderly/postgres'
+import { ConfigError } from '@orderly/service-kit'
 import { orderly } from './command.ts'
 
 /** Returns any thrown value as text that says how to fix it. */
@@ -14,8 +15,9 @@ export function explain(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
-/** Returns the reason of an error without advice. */
+/** Returns the reason of an error on one line, without advice about servers. */
 export function reasonOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.problems.join(' ').replace(/\.$/, '')
   return error instanceof KafkaError ? `${error.message} (${error.code})` : messageOf(error)
 }
 

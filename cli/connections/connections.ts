@@ -51,7 +51,7 @@ const connectTimeoutMs = 20_000
  * @throws ConfigError if the environment and the running stack of this checkout disagree
  */
 export function createConnections(given: NodeJS.ProcessEnv, note: (text: string) => void = () => {}): Connections {
-  const { environment, description, requireAddress } = findStack(given, readLocalStack)
+  const { environment, description, requireAddress, requireDatabase } = findStack(given, readLocalStack)
   let isNoted = description === undefined
   function use(setting: string): NodeJS.ProcessEnv {
     requireAddress(setting)
@@ -64,7 +64,11 @@ export function createConnections(given: NodeJS.ProcessEnv, note: (text: string)
   let pool: Pool | undefined
   const connection = () => kafkaConnection(parseConfig(kafkaSchema, use('KAFKA_BROKERS')), 'orderly-tool')
   const address = () => registryAddress(parseConfig(registrySchema, use('SCHEMA_REGISTRY_URL')))
-  const databaseURL = () => parseConfig(databaseSchema, environment).DATABASE_URL
+  const checked = (setting: string, url: string) => {
+    requireDatabase(setting, url)
+    return url
+  }
+  const databaseURL = () => checked('DATABASE_URL', parseConfig(databaseSchema, environment).DATABASE_URL)
   return {
     kafka: connection,
     inspector() {
@@ -88,7 +92,7 @@ export function createConnections(given: NodeJS.ProcessEnv, note: (text: string)
       return opened
     },
     databaseURL,
-    ownerDatabaseURL: () => ownerDatabaseURL(environment),
+    ownerDatabaseURL: () => checked('DATABASE_OWNER_URL', ownerDatabaseURL(environment)),
     registry: () => createSchemaRegistry({ ...address(), attempts: 1 }),
     registryAddress: address,
     connect: () => ({ url: parseConfig(connectSchema, use('CONNECT_URL')).CONNECT_URL.replace(/\/$/, '') }),

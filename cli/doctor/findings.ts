@@ -36,9 +36,12 @@ export interface Facts extends RetentionFacts, OptionalFacts {
   readonly incidents: readonly FoundIncident[]
 }
 
+/** Returns the service whose stage reads with a group; undefined for a group of another program. */
+const serviceOf = (groupID: string) => positionGroups.find(group => group.groupID === groupID)?.service
+
 /** Returns how to give a group members, or to remove a group that is no longer used. */
 function startReader(groupID: string): string {
-  const service = positionGroups.find(group => group.groupID === groupID)?.service
+  const service = serviceOf(groupID)
   if (service !== undefined) return `start its service (npm run service -- ${service}), or fix what its log shows`
   return `start the program that reads it, or delete the group if none does: ${orderly} groups delete ${groupID}`
 }
@@ -169,7 +172,7 @@ function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Fin
     if (members.length === 0) {
       const what = `has no members${waiting > 0 ? `, and ${plural(waiting, 'pending record')}` : ''}`
       found.push({
-        severity: waiting > 0 ? 'problem' : 'hint',
+        severity: waiting > 0 || serviceOf(groupID) !== undefined ? 'problem' : 'hint',
         about: `group ${groupID}`,
         what,
         todo: startReader(groupID)

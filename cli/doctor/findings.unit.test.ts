@@ -70,7 +70,8 @@ test('incidents are reported by group, kind and topic, with the command that rep
   assert.deepEqual(find({ incidents: both }), [
     'problem group orders-created: the group has lost its offsets, and its stage does not start: orders.created, 2 partitions ' +
       '(0 from 3 to 9, 1 from 3 to 9), 1m 30s ago. npm run orderly -- positions resolve orders-created prints ' +
-      'the plan, and with --apply executes it; then npm run orderly -- positions acknowledge --group orders-created'
+      'the plan, and with --apply executes it; then npm run orderly -- positions acknowledge --group orders-created ' +
+      '--kind offsets_missing --topic orders.created'
   ])
   const recreated = { ...incident, kind: 'topic_recreated', fromOffset: null, toOffset: null } as const
   assert.match(
@@ -167,7 +168,11 @@ const cases: [Partial<Facts>, RegExp][] = [
     /^problem group orders-created: the records 10 to 12 of orders\.created\/3 were removed/
   ],
   [{ groups: [{ ...group, members: [] }] }, /^problem group orders-created: has no members, and 5 pending records/],
-  [{ groups: [{ ...group, members: [], lag: [] }] }, /^hint group orders-created: has no members\./],
+  [
+    { groups: [{ ...group, members: [], lag: [] }] },
+    /^problem group orders-created: has no members\. start its service \(npm run service -- inventory\)/
+  ],
+  [{ groups: [{ ...group, groupID: 'reports', members: [], lag: [] }] }, /^hint group reports: has no members\./],
   [
     { groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] },
     /^hint group orders-created: is PreparingRebalance/

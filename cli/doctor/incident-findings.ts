@@ -67,7 +67,8 @@ export function incidentFindings({
     const oldestMs = Math.min(...own.map(({ detectedAt }) => detectedAt.getTime()))
     const where = `${topic}, ${plural(places.length, 'partition')} (${places.join(', ')})`
     const names = own.map(({ name }) => name)
-    const acknowledge = `${orderly} positions acknowledge ${names.length === 1 ? names[0] : `--group ${groupID}`}`
+    const these = names.length === 1 ? names[0] : `--group ${groupID} --kind ${kind} --topic ${topic}`
+    const acknowledge = `${orderly} positions acknowledge ${these}`
     return [
       {
         severity,

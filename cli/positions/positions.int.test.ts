@@ -168,9 +168,13 @@ test('lost offsets are set so that every order keeps its one outcome', async t =
     assert.deepEqual([behind.code, /database is behind Kafka in orders\.created\/0/.test(behind.stderr)], [1, true])
   })
 
-  await t.test('incidents are acknowledged by id and by group', async () => {
+  await t.test('incidents are acknowledged by id, by kind and topic, and by group', async () => {
     await pool.query(
       "INSERT INTO inventory.incidents (group_id, kind, topic, partition) SELECT $1, 'topic_recreated', 'orders.created', n FROM generate_series(0, 2) AS n",
+      [group]
+    )
+    await pool.query(
+      "INSERT INTO inventory.incidents (group_id, kind, topic, partition) VALUES ($1, 'partitions_added', 'orders.created', 3), ($1, 'partitions_added', 'orders.changes', 0)",
       [group]
     )
     const [{ id }] = (await pool.query('SELECT min(id) AS id FROM inventory.incidents WHERE acknowledged_at IS NULL'))
@@ -178,7 +182,14 @@ test('lost offsets are set so that every order keeps its one outcome', async t =
     const acknowledge = (...args: string[]) => runTool(environment, 'positions', 'acknowledge', ...args, '--by', 'ada')
     assert.match((await acknowledge(`inventory-${id}`)).stdout, /1 incident acknowledged by ada/)
     assert.equal((await acknowledge(`inventory-${id}`)).code, 1)
-    assert.match((await acknowledge('--group', group)).stdout, /2 incidents acknowledged/)
+    const added = ['--kind', 'partitions_added', '--topic', 'orders.created']
+    assert.match((await acknowledge('--group', group, ...added)).stdout, /1 incident acknowledged/)
+    for (const wrong of [
+      [`inventory-${id}`, ...added],
+      ['--all', '--kind', 'partitions']
+    ])
+      assert.equal((await acknowledge(...wrong)).code, 64)
+    assert.match((await acknowledge('--group', group)).stdout, /3 incidents acknowledged/)
     assert.equal((await acknowledge()).code, 64)
     assert.equal((await acknowledge('nonsense')).code, 64)
   })

@@ -67,7 +67,11 @@ await runCommand(spec, async ({ options, supervise, signal }) => {
       kafkaMode
     })
     withdraw = publishLocalStack(
-      { pid: process.pid, addresses: addressesOf(ports, extras, environment, directories.data) },
+      {
+        pid: process.pid,
+        addresses: addressesOf(ports, extras, environment, directories.data),
+        database: externals.get('postgres') ?? `postgres://${loopback}:${ports.postgres}/orderly`
+      },
       join(directories.run, 'stack.json')
     )
     const stack = await startStack({

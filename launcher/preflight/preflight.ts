@@ -49,9 +49,15 @@ export async function preflight({ directory, externals, ports, extras, kafkaMode
 
 /**
  * Checks a path.
- * @throws UserError for a character that cannot be part of an entry of Java's class path
+ * @throws UserError for a character that cannot be part of an entry of Java's class path, or that the
+ *   shell with which `initdb` finds Postgres would interpret
  */
 export function refuseImpossiblePath(directory: string): void {
+  const interpreted = /[$`"]/.exec(directory)?.[0]
+  if (interpreted !== undefined)
+    throw new UserError(
+      `The path of this checkout contains ${interpreted}, which the shell interprets when Postgres creates its data: move it to a path without that character.`
+    )
   const found = /[:;\n\r]|!(?=[/\\])|!$/.exec(directory)?.[0]
   if (found === undefined) return
   const what = found === '!' ? 'a folder whose name ends with "!"' : JSON.stringify(found)

@@ -62,8 +62,12 @@ test('a free port that is assigned to two components is refused with both of the
   })
 })
 
-test('a checkout path that Java cannot read is refused; other special characters are accepted', () => {
-  refuseImpossiblePath('/home/ü/a b,c#d!e=f')
+test('a checkout path that Java or Postgres cannot read is refused; other special characters are accepted', () => {
+  refuseImpossiblePath("/home/ü/a b,c#d!e=f%g&h'i")
+  for (const character of ['$', '`', '"'])
+    assert.throws(() => refuseImpossiblePath(`/home/a${character}b`), {
+      message: `The path of this checkout contains ${character}, which the shell interprets when Postgres creates its data: move it to a path without that character.`
+    })
   assert.throws(() => refuseImpossiblePath('/home/a!/b'), /contains a folder whose name ends with "!", .* move it/)
   assert.throws(() => refuseImpossiblePath('/home/a:b'), {
     name: 'UserError',

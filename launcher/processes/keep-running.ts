@@ -82,7 +82,7 @@ export function keepRunning(component: RunningComponent, options: KeepRunningOpt
   }
 
   async function exhausted(reason: string, child: SupervisedProcess): Promise<string> {
-    return `${reason}\n${await child.lastLines()}\n${component.name} stays down; the others keep running. Fix the cause, then run \`npm start\` again.`
+    return `${reason}\n${await child.lastLines()}\n${component.name} stays down; the others keep running. Fix the cause, then run \`npm run service -- ${component.name}\` in another terminal, or \`npm start\` again.`
   }
 }
 

@@ -71,7 +71,7 @@ test('durations have the same units in every option, and plain numbers are secon
   for (const text of ['', '10x', '-1', '1.5h', '2d'])
     assert.throws(() => parse(text), {
       exitCode: 64,
-      message: /--wait is ".*": give a duration from 0ms to 1d, like 90s/
+      message: /--wait is ".*": give a duration from 0s to 1d \(a number and s, m, h or d\)/
     })
 })
 

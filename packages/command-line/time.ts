@@ -3,7 +3,7 @@ import { UsageError } from './usage-error.ts'
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-const durations = '90s, 15m, 2h or 3d'
+const units = 'a number and s, m, h or d'
 
 /**
  * Parses the value of an option with a duration. @throws UsageError unless it is within the limits
@@ -16,8 +16,8 @@ export function parseDuration(
   if (text === undefined) return otherwiseMs
   const durationMs = durationOf(text)
   if (durationMs !== undefined && durationMs >= minimumMs && durationMs <= maximumMs) return durationMs
-  const limits = `from ${formatDuration(minimumMs)} to ${formatDuration(maximumMs)}`
-  throw new UsageError(`--${option} is "${text}": give a duration ${limits}, like ${durations}.`)
+  const limits = `from ${minimumMs === 0 ? '0s' : formatDuration(minimumMs)} to ${formatDuration(maximumMs)}`
+  throw new UsageError(`--${option} is "${text}": give a duration ${limits} (${units}).`)
 }
 
 /**
@@ -30,7 +30,7 @@ export function parseMoment(text: string, option: string, nowMs: number): number
   const timeMs = Date.parse(text)
   if (/^\d{4}-/.test(text) && !Number.isNaN(timeMs)) return timeMs
   throw new UsageError(
-    `--${option} is "${text}": give a time like 2026-01-31T12:00Z, or a duration ago like ${durations}.`
+    `--${option} is "${text}": give a time like 2026-01-31T12:00Z, or a duration ago like 90s or 2h (${units}).`
   )
 }
 

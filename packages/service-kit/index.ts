@@ -1,5 +1,5 @@
 export { ConfigError } from './config/config-error.ts'
-export { findStack } from './config/find-stack.ts'
+export { findStack, portSettings } from './config/find-stack.ts'
 export { type KafkaConfig, kafkaConnection } from './config/kafka-connection.ts'
 export { type DatabaseCredentials, databaseURLOf, localDatabaseURL, readCredentials } from './config/local-database.ts'
 export { type LocalStack, publishLocalStack, readLocalStack } from './config/local-stack.ts'

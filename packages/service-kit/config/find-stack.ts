@@ -1,13 +1,26 @@
 import { ConfigError } from './config-error.ts'
 import type { LocalStack } from './local-stack.ts'
 
+interface PortSetting {
+  readonly name: string
+  /** Number that the launcher adds to `ORDERLY_PORT_BASE`. */
+  readonly index: number
+  readonly address: (port: string) => string
+}
+
+const webAddress = (port: string) => `http://127.0.0.1:${port}`
+
 /** Port settings of the launcher, by the address that each is part of. */
-const portSettings: Readonly<Record<string, readonly [setting: string, address: (port: string) => string]>> = {
-  KAFKA_BROKERS: ['ORDERLY_KAFKA_PORT', port => `127.0.0.1:${port}`],
-  SCHEMA_REGISTRY_URL: ['ORDERLY_REGISTRY_PORT', port => `http://127.0.0.1:${port}/apis/ccompat/v7`],
-  INVENTORY_URL: ['ORDERLY_INVENTORY_PORT', port => `http://127.0.0.1:${port}`],
-  CONNECT_URL: ['ORDERLY_CONNECT_PORT', port => `http://127.0.0.1:${port}`],
-  PROMETHEUS_URL: ['ORDERLY_PROMETHEUS_PORT', port => `http://127.0.0.1:${port}`]
+export const portSettings: Readonly<Record<string, PortSetting>> = {
+  KAFKA_BROKERS: { name: 'ORDERLY_KAFKA_PORT', index: 0, address: port => `127.0.0.1:${port}` },
+  SCHEMA_REGISTRY_URL: {
+    name: 'ORDERLY_REGISTRY_PORT',
+    index: 3,
+    address: port => `${webAddress(port)}/apis/ccompat/v7`
+  },
+  INVENTORY_URL: { name: 'ORDERLY_INVENTORY_PORT', index: 5, address: webAddress },
+  CONNECT_URL: { name: 'ORDERLY_CONNECT_PORT', index: 8, address: webAddress },
+  PROMETHEUS_URL: { name: 'ORDERLY_PROMETHEUS_PORT', index: 12, address: webAddress }
 }
 
 /** The stack that the command uses. */
@@ -21,6 +34,12 @@ export interface ChosenStack {
    * @throws ConfigError
    */
   requireAddress(setting: string): void
+  /**
+   * Checks that a database is the one of the running stack.
+   * @param setting name of the setting that has its address
+   * @throws ConfigError
+   */
+  requireDatabase(setting: string, url: string): void
 }
 
 /**
@@ -30,9 +49,10 @@ export interface ChosenStack {
  */
 export function findStack(given: NodeJS.ProcessEnv, readStack: () => LocalStack | undefined): ChosenStack {
   const environment = { ...given }
-  for (const [setting, [port, addressOf]] of Object.entries(portSettings)) {
-    const value = given[port]?.trim()
-    if (!environment[setting]?.trim() && value) environment[setting] = addressOf(value)
+  const base = Number(given.ORDERLY_PORT_BASE?.trim() || Number.NaN)
+  for (const [setting, { name, index, address }] of Object.entries(portSettings)) {
+    const port = given[name]?.trim() || (Number.isInteger(base) ? String(base + index) : undefined)
+    if (!environment[setting]?.trim() && port) environment[setting] = address(port)
   }
   const usesEnvironmentAlone = given.ORDERLY_STACK === 'none' || given.ORDERLY_PROFILE === 'prod'
   const stack = usesEnvironmentAlone ? undefined : readStack()
@@ -51,8 +71,29 @@ export function findStack(given: NodeJS.ProcessEnv, readStack: () => LocalStack 
       throw new ConfigError([
         `${setting} is not set, and no stack runs in this checkout: start one with \`npm start\`, or set ${setting}.`
       ])
+    },
+    requireDatabase(setting, url) {
+      const known = databaseOf(stack?.database)
+      const own = databaseOf(url)
+      if (known === undefined || own === undefined || own === known) return
+      throw new ConfigError([
+        given[setting]?.trim()
+          ? disagreement(setting, own, known)
+          : `${setting} is not set, and the stack that runs in this checkout uses ${known}: set ${setting} to that address with user and password.`
+      ])
     }
   }
+}
+
+/**
+ * Returns the address of a database without user, password and options; undefined if it is
+ * malformed.
+ */
+function databaseOf(url: string | undefined): string | undefined {
+  const parsed = URL.parse(url ?? '')
+  if (parsed === null) return undefined
+  const host = parsed.hostname === 'localhost' ? '127.0.0.1' : parsed.hostname
+  return `postgres://${host}:${parsed.port || 5432}${parsed.pathname}`
 }
 
 function withoutCredentials(address: string): string {

@@ -34,6 +34,31 @@ describe('findStack', () => {
     })
   })
 
+  test('ORDERLY_PORT_BASE counts as an address of the environment', () => {
+    const { environment } = findStack({ ORDERLY_PORT_BASE: '19092' }, () => ({
+      pid: 42,
+      addresses: { KAFKA_BROKERS: '127.0.0.1:19092' }
+    }))
+    assert.equal(environment.KAFKA_BROKERS, '127.0.0.1:19092')
+    assert.throws(() => findStack({ ORDERLY_PORT_BASE: '20000' }, running), {
+      message: /KAFKA_BROKERS is "127\.0\.0\.1:20000", but the stack that runs in this checkout has/
+    })
+  })
+
+  test('a database that is not the one of the running stack is refused, without its password', () => {
+    const stack = () => ({ ...running(), database: 'postgres://127.0.0.1:15432/orderly' })
+    const { requireDatabase } = findStack({ DATABASE_URL: 'postgres://a:secret@db.example/orderly' }, stack)
+    requireDatabase('DATABASE_URL', 'postgres://a:secret@localhost:15432/orderly?sslmode=disable')
+    assert.throws(() => requireDatabase('DATABASE_URL', 'postgres://a:secret@db.example/orderly'), {
+      message:
+        /^(?!.*secret).*DATABASE_URL is "postgres:\/\/db\.example:5432\/orderly", but the stack .* has "postgres:\/\/127\.0\.0\.1:15432\/orderly"/s
+    })
+    assert.throws(() => requireDatabase('DATABASE_OWNER_URL', 'postgres://a:b@127.0.0.1:54320/orderly'), {
+      message: /DATABASE_OWNER_URL is not set, and the stack that runs in this checkout uses postgres:\/\/127/
+    })
+    findStack({}, running).requireDatabase('DATABASE_URL', 'postgres://a:b@db.example/orderly')
+  })
+
   test('without a running stack, an address must be set, because a default port may belong to another checkout', () => {
     const { environment, requireAddress } = findStack({ ORDERLY_KAFKA_PORT: '29092' }, none)
     assert.equal(environment.KAFKA_BROKERS, '127.0.0.1:29092')

@@ -14,6 +14,8 @@ export interface LocalStack {
    * Connect contains its password.
    */
   readonly addresses: Readonly<Record<string, string>>
+  /** Address of the database without user and password. */
+  readonly database?: string
 }
 
 const usualFile = join(import.meta.dirname, '..', '..', '..', '.orderly', 'start', 'stack.json')
