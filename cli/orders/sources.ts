@@ -22,7 +22,10 @@ export async function readTables(pool: Pool, orderID: string) {
     key: (
       await read(
         'orders.idempotency_keys',
-        'SELECT key, state, attempt, claimed_at FROM orders.idempotency_keys WHERE order_id = $1 AND producer_id IS NOT NULL LIMIT 1'
+        `SELECT key, claimed_at, coalesce(pending.attempt, known.attempt) AS attempt,
+          CASE WHEN producer_id IS NULL AND pending.id IS NULL THEN 'stored' ELSE state END AS state
+        FROM orders.idempotency_keys AS known LEFT JOIN orders.reserved_batches AS pending ON pending.id = batch_id
+        WHERE order_id = $1 AND (producer_id IS NOT NULL OR batch_id IS NOT NULL) LIMIT 1`
       )
     )[0],
     outcome: (await read('inventory.outcomes', 'SELECT * FROM inventory.outcomes WHERE order_id = $1'))[0],

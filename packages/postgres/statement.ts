@@ -83,7 +83,11 @@ const integer: ElementType = {
 const bigint: ElementType = {
   oid: 20,
   size: () => 8,
-  write(into, at, value: number) {
+  write(into, at, value: number | bigint) {
+    if (typeof value === 'bigint') {
+      into.writeBigInt64BE(value, at)
+      return
+    }
     if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a safe integer`)
     const high = Math.floor(value / 2 ** 32)
     into.writeInt32BE(high, at)
@@ -103,6 +107,20 @@ const text: ElementType = {
   write: (into, at, value: string) => into.write(value, at)
 }
 
+const bytea: ElementType = {
+  oid: 17,
+  size: (value: Buffer) => value.length,
+  write: (into, at, value: Buffer) => value.copy(into, at)
+}
+
+const uuid: ElementType = {
+  oid: 2950,
+  size: () => 16,
+  write(into, at, value: string) {
+    if (into.write(value.replaceAll('-', ''), at, 'hex') !== 16) throw new RangeError(`"${value}" is not a UUID`)
+  }
+}
+
 /** JSON text after a byte with the format version, 1. */
 const jsonb: ElementType = {
   oid: 3802,
@@ -113,7 +131,7 @@ const jsonb: ElementType = {
   }
 }
 
-const elementTypes = { integer, bigint, float8, text, jsonb }
+const elementTypes = { integer, bigint, float8, text, jsonb, bytea, uuid }
 type ElementName = keyof typeof elementTypes
 
 function isElementName(name: string): name is ElementName {

@@ -108,3 +108,55 @@ test('the outcome of a reservation is unknown after a permanent error that can f
   await writer.write(other, record('bob', 'other'))
   assert.deepEqual(await written(2), ['once', 'other'])
 })
+
+test('a batch that several writers write concurrently and again later is stored once, and an older one is recognized', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writers = [open(), open()] as const
+  const texts = (batch: number) => ['a', 'b', 'c'].map(text => `${batch} ${text}`)
+  const partition = await writers[0].partitionOf(topic, 'ann')
+  const batches: Buffer[] = []
+  for (let batch = 0; batch < 5; batch++) {
+    const reservation = await writers[0].reserveIn(topic, partition)
+    assert.equal(reservation.sequence, 3 * batch)
+    const bytes = writers[0].encode(
+      reservation,
+      texts(batch).map(text => record('ann', text))
+    )
+    batches.push(bytes)
+    await Promise.all([...writers, ...writers].map(writer => writer.writeEncoded(reservation, bytes)))
+    writers[0].release(reservation, 'written', 3)
+  }
+  // A broker remembers the last five batches of a producer id.
+  for (const bytes of batches) await writers[1].writeEncoded({ topic, partition }, Buffer.from(bytes))
+  assert.deepEqual(await written(15), [0, 1, 2, 3, 4].flatMap(texts))
+})
+
+test('a batch that is older than the last five of its producer id is rejected and not written again', async t => {
+  const { topic, open, record, written } = await setUp(t)
+  const writer = open()
+  const partition = await writer.partitionOf(topic, 'ann')
+  const batches: Buffer[] = []
+  for (let batch = 0; batch < 6; batch++) {
+    const reservation = await writer.reserveIn(topic, partition)
+    batches.push(writer.encode(reservation, [record('ann', `${batch}`)]))
+    await writer.writeEncoded(reservation, batches[batch] as Buffer)
+    writer.release(reservation, 'written')
+  }
+  await assert.rejects(writer.writeEncoded({ topic, partition }, batches[0] as Buffer), {
+    code: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
+    mayBeWritten: true
+  })
+  const part = await writer.reserveIn(topic, partition)
+  await assert.rejects(
+    writer.writeEncoded(
+      part,
+      writer.encode(
+        { ...part, sequence: 4 },
+        ['4', '5'].map(text => record('ann', text))
+      )
+    ),
+    { code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' },
+    'a batch with other limits is not recognized'
+  )
+  assert.deepEqual(await written(6), ['0', '1', '2', '3', '4', '5'])
+})

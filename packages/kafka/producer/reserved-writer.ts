@@ -6,9 +6,11 @@ import { choosePartition, type OutputRecord } from '../records.ts'
 import { partitionKey } from '../types.ts'
 import {
   addToSequence,
+  BatchLimits,
   certainlyNotAppended,
   createBatchWriter,
   type ProducerIdentity,
+  recordRefusals,
   requestIdentity,
   retryUntil
 } from './produce.ts'
@@ -30,6 +32,11 @@ import { encodeRecordBatch } from './record-batch.ts'
  * last sequence number of its producer id forever, and the broker can recognize its record. For
  * that reason, a producer id whose reservation has an uncertain outcome is never used again in that
  * partition. Producer ids unused for an hour are dropped as well.
+ *
+ * Several records can share a reservation: they form one batch, with consecutive sequence numbers
+ * from the reserved one on. The program stores the encoded batch with the reservation. Every holder
+ * then writes the same bytes, because a broker recognizes a batch by its first and last sequence
+ * number.
  *
  * Brokers forget a producer id that wrote nothing for `producer.id.expiration.ms` (a day by
  * default). A record must be written well before that.
@@ -62,8 +69,24 @@ export interface ReservedWriter {
    * @throws ReservedWriterError
    */
   write(reservation: SequenceReservation, record: OutputRecord): Promise<void>
-  /** Releases a reservation that this writer made. */
-  release(reservation: SequenceReservation, end: ReservationEnd): void
+  /**
+   * Releases a reservation that this writer made.
+   * @param records number of records that were written with it; 1 by default
+   */
+  release(reservation: SequenceReservation, end: ReservationEnd, records?: number): void
+  /** Returns the partition of a key. @throws KafkaError when the cluster cannot be reached in time */
+  partitionOf(topic: string, key: string): Promise<number>
+  /** Makes a reservation in a partition. @throws KafkaError as `reserve` does */
+  reserveIn(topic: string, partition: number): Promise<SequenceReservation>
+  /** Maximum number of bytes in a batch of the topic, as far as it is known. */
+  maxBatchBytes(topic: string): number
+  /** Encodes records as the one batch of a reservation. */
+  encode(reservation: SequenceReservation, records: readonly OutputRecord[]): Buffer
+  /**
+   * Writes a batch that `encode` has returned, in this process or in another one. Resolves and
+   * rejects as `write` does. Concurrent calls for several partitions share a request.
+   */
+  writeEncoded(target: Pick<SequenceReservation, 'topic' | 'partition'>, batch: Buffer): Promise<void>
   /**
    * Discards cached partition counts before the next reservation. Callers that changed the
    * partitions call this.
@@ -77,11 +100,14 @@ export interface ReservedWriter {
 export class ReservedWriterError extends KafkaError {
   /** False if this call has certainly written nothing and never will. */
   readonly mayBeWritten: boolean
+  /** True if the broker rejected at least one of the records, and would reject it again. */
+  readonly rejectsRecords: boolean
 
   constructor(cause: KafkaError, mayBeWritten: boolean) {
     super(cause.code, cause.message, { retryable: cause.retryable, cause })
     this.name = 'ReservedWriterError'
     this.mayBeWritten = mayBeWritten
+    this.rejectsRecords = recordRefusals.has(cause.code)
   }
 }
 
@@ -113,6 +139,7 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
   const facts = clusters[0] as Cluster
   const writeBatch = createBatchWriter(deliveryTimeoutMs)
   const idle = new Map<string, IdleIdentity[]>()
+  const limits = new BatchLimits()
   const working = new Set<Promise<unknown>>()
   let turn = 0
   let isClosed = false
@@ -167,67 +194,106 @@ export function createReservedWriter(connection: KafkaConnection, options: Reser
     return undefined
   }
 
-  return {
-    async reserve(topic, key) {
-      assertOpen()
-      const cluster = nextCluster()
-      const reserving = retryUntil(startTimeout(), async () => {
-        // Use one cluster, so that all orders of a key use the same partition count.
-        const partitionCount = (await facts.partitions(topic)).length
-        const partition = choosePartition(key, partitionCount)
-        for (;;) {
-          const identity = takeIdle(topic, partition)
-          if (identity !== undefined) {
-            const { producerID, epoch, sequence } = identity
-            return { topic, partition, producerID, epoch, sequence }
-          }
-          // A new producer id can be used in every partition.
-          const fresh = await requestIdentity(cluster)
-          for (let each = 0; each < partitionCount; each++) keep(topic, each, { ...fresh, sequence: 0 })
+  async function deliver(cluster: Cluster, topic: string, partition: number, encode: () => Buffer): Promise<void> {
+    assertOpen()
+    let mayBeWritten = false
+    let isOver = false
+    const encodeUnlessOver = () => {
+      if (isOver) return undefined
+      const bytes = encode()
+      mayBeWritten = true
+      return bytes
+    }
+    const write = async () => {
+      const connection = await cluster.connectionToLeader(topic, partition)
+      const mayBeWrittenBefore = mayBeWritten
+      const code = await writeBatch(connection, { topic, partition, encode: encodeUnlessOver })
+      // The caller already has its answer, possibly that nothing was sent.
+      if (isOver) throw new KafkaError('DELIVERY_TIMEOUT', 'timed out before sending', { retryable: false })
+      if (code === 0) return
+      const error = protocolError(code, `writing to ${topic}/${partition}`)
+      mayBeWritten = mayBeWrittenBefore || !certainlyNotAppended(error)
+      throw error
+    }
+    const writing = retryUntil(startTimeout(), write, () => cluster.doubt(topic, partition))
+    try {
+      await inTime(writing)
+    } catch (thrown) {
+      isOver = true
+      throw new ReservedWriterError(toKafkaError(thrown, 'writing'), mayBeWritten)
+    }
+  }
+
+  /** Makes a reservation in the partition that is chosen for the number of partitions. */
+  async function reserveChosen(topic: string, choose: (partitionCount: number) => number) {
+    assertOpen()
+    const cluster = nextCluster()
+    const reserving = retryUntil(startTimeout(), async () => {
+      // Use one cluster, so that all orders of a key use the same partition count.
+      const partitionCount = (await facts.partitions(topic)).length
+      const partition = choose(partitionCount)
+      if (partition >= partitionCount)
+        throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `${topic}/${partition} does not exist`, { retryable: true })
+      for (;;) {
+        const identity = takeIdle(topic, partition)
+        if (identity !== undefined) {
+          const { producerID, epoch, sequence } = identity
+          return { topic, partition, producerID, epoch, sequence }
         }
-      })
+        // A new producer id can be used in every partition.
+        const fresh = await requestIdentity(cluster)
+        for (let each = 0; each < partitionCount; each++) keep(topic, each, { ...fresh, sequence: 0 })
+      }
+    })
+    try {
+      return await inTime(reserving)
+    } catch (thrown) {
+      throw toKafkaError(thrown, 'reserving a sequence number')
+    }
+  }
+
+  function encode({ producerID, epoch, sequence }: SequenceReservation, records: readonly OutputRecord[]): Buffer {
+    return encodeRecordBatch({ producerID, epoch, records, firstSequence: sequence, isTransactional: false })
+  }
+
+  return {
+    reserve: (topic, key) => reserveChosen(topic, partitionCount => choosePartition(key, partitionCount)),
+    reserveIn: (topic, partition) => reserveChosen(topic, () => partition),
+
+    async partitionOf(topic, key) {
+      assertOpen()
+      const known = facts.knownPartitions(topic)
+      if (known !== undefined) return choosePartition(key, known.length)
+      const asking = retryUntil(startTimeout(), () => facts.partitions(topic))
       try {
-        return await inTime(reserving)
+        return choosePartition(key, (await inTime(asking)).length)
       } catch (thrown) {
-        throw toKafkaError(thrown, 'reserving a sequence number')
+        throw toKafkaError(thrown, 'looking up partitions')
       }
     },
 
-    async write({ topic, partition, producerID, epoch, sequence }, record) {
-      assertOpen()
-      let mayBeWritten = false
-      let isOver = false
-      const cluster = nextCluster()
-      const encode = () => {
-        if (isOver) return undefined
-        const batch = { producerID, epoch, records: [record], firstSequence: sequence, isTransactional: false }
-        const bytes = encodeRecordBatch(batch)
-        mayBeWritten = true
-        return bytes
-      }
-      const write = async () => {
-        const connection = await cluster.connectionToLeader(topic, partition)
-        const mayBeWrittenBefore = mayBeWritten
-        const code = await writeBatch(connection, { topic, partition, encode })
-        // The caller already has its answer, possibly that nothing was sent.
-        if (isOver) throw new KafkaError('DELIVERY_TIMEOUT', 'timed out before sending', { retryable: false })
-        if (code === 0) return
-        const error = protocolError(code, `writing to ${topic}/${partition}`)
-        mayBeWritten = mayBeWrittenBefore || !certainlyNotAppended(error)
+    async write(reservation, record) {
+      const { topic, partition } = reservation
+      await deliver(nextCluster(), topic, partition, () => encode(reservation, [record]))
+    },
+
+    release({ topic, partition, producerID, epoch, sequence }, end, records = 1) {
+      if (end === 'uncertain') return
+      const next = end === 'written' ? addToSequence(sequence, records) : sequence
+      keep(topic, partition, { producerID, epoch, sequence: next })
+    },
+
+    maxBatchBytes: topic => limits.of(topic),
+    encode,
+
+    async writeEncoded({ topic, partition }, batch) {
+      try {
+        // One connection to each broker, so that batches for several partitions share a request.
+        await deliver(facts, topic, partition, () => batch)
+      } catch (error) {
+        if (error instanceof ReservedWriterError) limits.refused(topic, batch.length, error.code)
         throw error
       }
-      const writing = retryUntil(startTimeout(), write, () => cluster.doubt(topic, partition))
-      try {
-        await inTime(writing)
-      } catch (thrown) {
-        isOver = true
-        throw new ReservedWriterError(toKafkaError(thrown, 'writing'), mayBeWritten)
-      }
-    },
-
-    release({ topic, partition, producerID, epoch, sequence }, end) {
-      if (end === 'uncertain') return
-      keep(topic, partition, { producerID, epoch, sequence: end === 'written' ? addToSequence(sequence, 1) : sequence })
     },
 
     forgetFacts: () => facts.forget(),

@@ -21,14 +21,28 @@ export function traceProducer(producer: Producer, spans: Spans | undefined): Pro
  */
 export function traceReservedWriter(writer: ReservedWriter, spans: Spans | undefined): ReservedWriter {
   if (spans === undefined) return writer
+  /** Spans of the batches that this process has encoded and not written yet. */
+  const sending = new WeakMap<Buffer, readonly Sending[]>()
   return {
-    reserve: (topic, key) => writer.reserve(topic, key),
+    ...writer,
     write: (reservation, record) =>
       sendTraced([record], spans, ([traced]) => writer.write(reservation, traced ?? record)),
-    release: (reservation, end) => writer.release(reservation, end),
-    forgetFacts: () => writer.forgetFacts(),
-    close: () => writer.close()
+    encode(reservation, records) {
+      const { traced, begun } = beginSending(records, spans)
+      const batch = writer.encode(reservation, traced)
+      sending.set(batch, begun)
+      return batch
+    },
+    writeEncoded: (target, batch) =>
+      reportSending(sending.get(batch) ?? [], spans, () => writer.writeEncoded(target, batch))
   }
+}
+
+/** A span `send` that has begun. */
+interface Sending {
+  readonly record: OutputRecord
+  readonly parent: string
+  readonly traceparent: string
 }
 
 async function sendTraced(
@@ -36,22 +50,33 @@ async function sendTraced(
   spans: Spans,
   send: (records: readonly OutputRecord[]) => Promise<void>
 ): Promise<void> {
-  const startMs = preciseNowMs()
-  const reported: { record: OutputRecord; parent: string; traceparent: string }[] = []
+  const { traced, begun } = beginSending(records, spans)
+  await reportSending(begun, spans, () => send(traced))
+}
+
+/** Begins a span for each sampled record, and returns the records with the contexts of the spans. */
+function beginSending(records: readonly OutputRecord[], spans: Spans) {
+  const begun: Sending[] = []
   const traced = records.map(record => {
     const parent = outputHeader(record, 'traceparent')
     if (parent === undefined || !isSampled(parent)) return record
     const traceparent = spans.begin(parent)
-    reported.push({ record, parent, traceparent })
+    begun.push({ record, parent, traceparent })
     return withHeader(record, 'traceparent', traceparent)
   })
+  return { traced, begun }
+}
+
+/** Sends, and reports the spans with the result. */
+async function reportSending(begun: readonly Sending[], spans: Spans, send: () => Promise<void>): Promise<void> {
+  const startMs = preciseNowMs()
   const tell = (failure: { error?: unknown }) => {
     const endMs = preciseNowMs()
-    for (const { record, parent, traceparent } of reported)
+    for (const { record, parent, traceparent } of begun)
       spans.record({ ...sendSpan(record, traceparent, parent, startMs, endMs), ...failure })
   }
   try {
-    await send(traced)
+    await send()
     tell({})
   } catch (error) {
     tell({ error })

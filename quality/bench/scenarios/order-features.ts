@@ -3,6 +3,7 @@ import { apiKeysCommandLine, createApiKeyStore, runApiKeys } from '@orderly/call
 import { parseCommandLine } from '@orderly/command-line'
 import { createPool } from '@orderly/postgres'
 import type { ClosedLoop, Load } from '../load/closed-loop.ts'
+import { startFixedRate } from '../load/fixed-rate.ts'
 import { costOf, familySecondsOf, mainThreadSecondsOf } from '../measure/cpu-time.ts'
 import { interleave } from '../measure/interleave.ts'
 import { median, ratiosByRound } from '../measure/statistics.ts'
@@ -40,12 +41,23 @@ interface Sample {
   readonly cpuUs: number
   readonly answeringUs: number
   readonly postgresUs: number
+  /** 99th percentile of the latency at `fixedRate`. */
+  readonly p99Ms: number
 }
+
+/** Orders per second at which latencies are compared; far below the maximum rate. */
+const fixedRate = 1_000
 
 const alone: Variant = { name: 'no database: no status, no keys', hasDatabase: false }
 const status: Variant = { name: 'status projection', without: alone, hasDatabase: true }
 const callers: Variant = { name: 'API keys and quotas', without: status, hasDatabase: true, needsCallers: true }
-const keyed: Variant = { name: 'an `Idempotency-Key`', without: status, hasDatabase: true, isKeyed: true }
+const keyed: Variant = {
+  name: 'an `Idempotency-Key`',
+  without: callers,
+  hasDatabase: true,
+  needsCallers: true,
+  isKeyed: true
+}
 const variants = [alone, status, callers, keyed]
 
 /** Address without a server, because orders without an idempotency key need no database. */
@@ -56,6 +68,7 @@ export async function compareFeatures(
   load: ClosedLoop,
   { connections, seconds, rounds, warmUpSeconds }: Turns
 ): Promise<{ markdown: string; targets: Target[] }> {
+  const steady = startFixedRate()
   const samples = await interleave(
     variants,
     rounds,
@@ -76,12 +89,14 @@ export async function compareFeatures(
         }
         const { result, cpuSeconds } = await costOf(clocks, () => run(seconds))
         if (result.errors > 0) say(`order, ${variant.name}: ${result.errors} of ${result.requests} requests failed`)
+        const { p99Ms } = await steady.run({ url: service.url, perSecond: fixedRate, seconds, headers, isKeyed })
         const us = (name: keyof typeof clocks) => ((cpuSeconds[name] ?? Number.NaN) / result.requests) * 1e6
         return {
           rate: (result.requests - result.errors) / seconds,
           cpuUs: us('service'),
           answeringUs: us('answering'),
-          postgresUs: us('postgres')
+          postgresUs: us('postgres'),
+          p99Ms
         }
       } finally {
         await service.stop()
@@ -89,12 +104,12 @@ export async function compareFeatures(
       }
     },
     { warmUpRounds: 0 }
-  )
+  ).finally(() => steady.stop())
   const ratioOf = (variant: Variant, pick: (sample: Sample) => number) =>
     ratiosByRound(samples.get(variant) ?? [], samples.get(variant.without ?? variant) ?? [], pick)
   const medianOf = (variant: Variant, pick: (sample: Sample) => number) =>
     median((samples.get(variant) ?? []).map(pick))
-  const picks = ['rate', 'cpuUs', 'answeringUs', 'postgresUs'] as const
+  const picks = ['rate', 'cpuUs', 'answeringUs', 'postgresUs', 'p99Ms'] as const
   const rows = variants.map(variant => {
     const { name, without } = variant
     const [rate, ...costs] = picks.map(pick => medianOf(variant, sample => sample[pick])) as [number, ...number[]]
@@ -106,10 +121,11 @@ export async function compareFeatures(
   const markdown = [
     '## Cost of each feature',
     `The same service with and without each feature, ${seconds} s per turn, medians of ${rounds} rounds. Each turn has a new process, topics and database. *CPU* is the CPU time per order of the ` +
-      'whole process, including the thread of the projection, which reads all orders back; *answering* is that of the thread that answers requests.',
+      'whole process, including the thread of the projection, which reads all orders back; *answering* is that of the thread that answers requests. ' +
+      `*p99* is the latency at ${short(fixedRate)} orders/s.`,
     figureTable(
       [
-        ...['with', 'orders/s', 'CPU µs', 'answering µs', 'Postgres µs', 'compared with'],
+        ...['with', 'orders/s', 'CPU µs', 'answering µs', 'Postgres µs', 'p99 ms', 'compared with'],
         ...['orders/s: with ÷ without', 'CPU: with ÷ without', 'answering: with ÷ without']
       ],
       rows
@@ -142,7 +158,32 @@ export async function compareFeatures(
       }
     ]
   })
-  return { markdown, targets }
+  return { markdown, targets: [...targets, ...keyedTargets(samples)] }
+}
+
+/** Targets of orders with idempotency keys, compared with orders of callers without them. */
+function keyedTargets(samples: ReadonlyMap<Variant, readonly Sample[]>): Target[] {
+  const [own, others] = [samples.get(keyed) ?? [], samples.get(callers) ?? []]
+  const rates = ratiosByRound(own, others, ({ rate }) => rate)
+  const latencies = ratiosByRound(own, others, ({ p99Ms }) => p99Ms)
+  const more = (pick: (sample: Sample) => number) => `${figure(median(own.map(pick)) - median(others.map(pick)))} µs`
+  const why =
+    `an order with a key takes ${more(({ cpuUs }) => cpuUs)} more in the service and ${more(({ postgresUs }) => postgresUs)} more in Postgres, ` +
+    'because its key is claimed and its batch is stored and deleted there.'
+  return [
+    {
+      ...{ what: '`POST /orders` with an `Idempotency-Key` ÷ without', wanted: 0.7, direction: 'at least' },
+      ...{ measured: rates.median, range: rates, why }
+    },
+    {
+      ...{
+        what: `p99 at ${short(fixedRate)} orders/s with an \`Idempotency-Key\` ÷ without`,
+        wanted: 1.5,
+        direction: 'at most'
+      },
+      ...{ measured: latencies.median, range: latencies, why }
+    }
+  ]
 }
 
 async function prepare(servers: BenchServers, { hasDatabase, needsCallers }: Variant) {

@@ -185,6 +185,8 @@ function environmentOf({ proxied, registryURL }: Servers, stockFile: string): No
     NOTIFICATION_MAX_RETRY_MS: String(deliveryPolicy.maxRetryMs),
     AGGREGATOR_GRACE_MS: String(ratePolicy.graceMs),
     AGGREGATOR_CLOCK_SKEW_MS: String(ratePolicy.clockSkewMs),
+    // Clients repeat a request for about four seconds; the lease of a key then ends while they do.
+    ORDER_DELIVERY_TIMEOUT_MS: '1500',
     SHUTDOWN_DEADLINE_MS: '12000'
   }
 }

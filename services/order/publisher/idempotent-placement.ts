@@ -1,14 +1,7 @@
-import { createHash } from 'node:crypto'
-import { channel } from 'node:diagnostics_channel'
+import { hash } from 'node:crypto'
 import { reservedName } from '@orderly/callers'
-import { type OrderCreated, recordKey, toRecord } from '@orderly/contracts'
-import {
-  type ReservationEnd,
-  type ReservedWriter,
-  ReservedWriterError,
-  type SequenceReservation,
-  type Topic
-} from '@orderly/kafka'
+import { type OrderCreated, toRecord } from '@orderly/contracts'
+import type { ReservedWriter, Topic } from '@orderly/kafka'
 import { type Logger, newID } from '@orderly/service-kit'
 import {
   acceptOrder,
@@ -17,31 +10,40 @@ import {
   type Placement,
   type PlaceOrder
 } from '../domain/accept-order.ts'
-import type { Claimed, KeyName, KeyStore } from '../store/idempotency-keys.ts'
+import { notConverged } from '../store/idempotency-keys.ts'
+import type { KeyedOrder, KeyStore, KnownKey } from '../store/key-state.ts'
 import type { OrderStore } from '../store/order-store.ts'
+import { createKeyedBatches } from './keyed-batches.ts'
+import { createRecovery } from './recover-order.ts'
 
 /**
  * Places an order with an idempotency key: exactly one record in `orders.created` per key, even if
  * processes crash or hang and requests are repeated.
  *
- * 1. Reserve a producer id and its next sequence number in the topic: a **sequence reservation**
- *    (see ReservedWriter).
- * 2. Claim the key: store a row with the order's fingerprint, id, time, trace and *reservation*,
- *    leased to this attempt. KeyStore describes the states of a key.
- * 3. Write the record with the reserved sequence number.
- * 4. Mark the order as stored in the row, and answer.
+ * Orders of a partition that arrive together share one batch (keyed-batches.ts):
  *
- * A crash before step 2 leaves nothing. A crash after it leaves the row. Once the lease has ended,
- * the next request with the key builds the same record and writes it with the *same reservation*.
- * The previous attempt may have written the record, or its produce request may still be in flight.
- * In both cases the broker recognizes the second record by its sequence number and only
- * acknowledges it. Therefore no attempt needs to check whether the record exists, and no previous
- * attempt needs to be stopped. The log itself prevents duplicates, not clocks or leases.
+ * 1. Reserve a producer id and its next sequence number in the partition: a **sequence reservation**
+ *    (see ReservedWriter).
+ * 2. Claim the keys: store a row for each key with the order's fingerprint, id, time and trace, and
+ *    one row with the exact bytes of the *batch*, leased to this attempt. All rows or none are
+ *    stored. KeyStore describes the states of a key.
+ * 3. Write the batch.
+ * 4. Delete the row of the batch, which marks its orders as stored, and answer.
+ *
+ * A crash before step 2 leaves nothing. A crash after it leaves the row of the batch. Once the lease
+ * has ended, the next request with one of the keys writes the *same bytes* (recover-order.ts). The
+ * previous attempt may have written them, or its produce request may still be in flight. In both
+ * cases the broker recognizes the second batch by its sequence numbers and only acknowledges it.
+ * Therefore no attempt needs to check whether the batch exists, and no previous attempt needs to be
+ * stopped. The log itself prevents duplicates, not clocks or leases.
+ *
+ * A producer id writes its next batch in a partition only after the row of the previous one has been
+ * deleted. So a batch with a row is the last one of its producer id, which brokers remember; they
+ * remember the last five.
  *
  * Limitation: brokers forget a producer id that has written nothing for a day
- * (`producer.id.expiration.ms`). If a claim finds a reservation older than 12 hours, it replaces
- * the reservation. The attempt then writes only if the projection has not read the order from the
- * topic.
+ * (`producer.id.expiration.ms`). If the reservation of a batch is older than 12 hours, an order gets
+ * another batch, and only if the projection has not read it from the topic.
  */
 export type PlaceIdempotently = (command: PlaceOrder, context: KeyedContext) => Promise<Placement>
 
@@ -53,96 +55,54 @@ export interface IdempotentPlacementOptions {
   readonly keys: KeyStore
   /** Orders that the projection has read from the topic. */
   readonly orders: Pick<OrderStore, 'find'>
-  /** Duration of the lease; longer than an attempt can take. */
-  readonly leaseMs: number
+  /** Maximum time to write an order. */
+  readonly deliveryTimeoutMs: number
+  /** Maximum number of orders that wait to be stored. */
+  readonly maxPending: number
   readonly logger: Pick<Logger, 'warn'>
   readonly nowMs?: () => number
 }
 
-/**
- * Failpoints of an order with a key. A crash at any of them must not change the result. A tracer,
- * or a test that kills the process at a failpoint, subscribes to the diagnostics channel
- * `orderly:keyed-order`.
- */
-type KeyedOrderFailpoint = 'sequence-reserved' | 'key-claimed' | 'order-written' | 'key-stored'
-
-const keyedOrders = channel('orderly:keyed-order')
-
-function failpoint(point: KeyedOrderFailpoint): void {
-  if (keyedOrders.hasSubscribers) keyedOrders.publish({ point })
-}
+/** Additional duration of a lease after the longest time that an attempt can take. */
+const leaseMarginMs = 3_000
+const maxTries = 5
 
 export function createIdempotentPlacement(options: IdempotentPlacementOptions): PlaceIdempotently {
-  const { writer, ordersCreated, keys, orders, leaseMs, logger, nowMs = Date.now } = options
+  const { writer, ordersCreated, keys, orders, deliveryTimeoutMs, maxPending, logger, nowMs = Date.now } = options
+  const topic = ordersCreated.name
+  const leaseMs = deliveryTimeoutMs + leaseMarginMs
+  const batches = createKeyedBatches({ writer, topic, keys, leaseMs, waitMs: deliveryTimeoutMs, maxPending, logger })
+  const recover = createRecovery({ writer, topic, keys, orders, leaseMs })
 
-  return async (command, context) => {
-    const { caller, traceparent } = context
-    const name = nameOf(context)
-    const orderID = newID()
-    const acceptedAtMs = nowMs()
-    const event = acceptOrder(command, { orderID, nowMs: acceptedAtMs })
-    const reservation = await writer.reserve(ordersCreated.name, recordKey({ userID: event.userID, caller }))
-    failpoint('sequence-reserved')
-    // The reservation counts as used, by a row or by a record, until the opposite is known.
-    let end: ReservationEnd = 'uncertain'
-    try {
-      const fingerprint = createHash('sha256').update(canonicalize(event)).digest('hex')
-      const claim = { ...name, fingerprint, orderID, acceptedAtMs, traceparent, reservation }
-      const claimed = await keys.claim(claim, leaseMs)
-      failpoint('key-claimed')
-      if (claimed.kind !== 'claimed') {
-        end = 'unused'
-        return claimed
-      }
-      const { order, attempt, needsLookup } = claimed
-      const isOwnReservation = isSame(order.reservation, reservation)
-      if (!isOwnReservation) end = 'unused'
-      const isStored = needsLookup && (await orders.find([order.orderID])).has(order.orderID)
-      if (!isStored) await write(claimed, command, context)
-      failpoint('order-written')
-      const isMarked = await keys.markStored(name).then(
-        () => true,
-        error => {
-          // The order is stored, so the caller gets 202. A later attempt writes no second record.
-          warnNotUpdated(error, context)
-          return false
-        }
-      )
-      failpoint('key-stored')
-      if (isOwnReservation && isMarked && !needsLookup) end = 'written'
-      return { kind: 'placed', orderID: order.orderID, traceparent: order.traceparent, isReplay: attempt > 1 }
-    } finally {
-      writer.release(reservation, end)
+  return async (command, { caller, key, traceparent }) => {
+    const event = acceptOrder(command, { orderID: newID(), nowMs: nowMs() })
+    const claim = {
+      ...{ caller: caller ?? reservedName, key, traceparent },
+      ...{ fingerprint: fingerprintOf(event), orderID: event.orderID, acceptedAtMs: event.createdAtMs }
     }
-  }
+    const order = { claim, record: toRecord(ordersCreated, event, traceparent, { caller }) }
+    const recordOf = ({ orderID, acceptedAtMs, traceparent }: KeyedOrder) =>
+      toRecord(ordersCreated, acceptOrder(command, { orderID, nowMs: acceptedAtMs }), traceparent, { caller })
 
-  async function write({ order, attempt }: Claimed, command: PlaceOrder, context: KeyedContext): Promise<void> {
-    const event = acceptOrder(command, { orderID: order.orderID, nowMs: order.acceptedAtMs })
-    try {
-      const record = toRecord(ordersCreated, event, order.traceparent, { caller: context.caller })
-      await writer.write({ topic: ordersCreated.name, ...order.reservation }, record)
-    } catch (error) {
-      const isUnwritten = error instanceof ReservedWriterError && !error.mayBeWritten && attempt === 1
-      const name = nameOf(context)
-      const noted = isUnwritten ? keys.forget(name) : keys.release(name, attempt)
-      await noted.catch(failure => warnNotUpdated(failure, context))
-      throw error
+    for (let tries = 0; tries < maxTries; tries++) {
+      const known = await batches.add(order)
+      if (known === undefined) return { kind: 'placed', orderID: claim.orderID, traceparent, isReplay: false }
+      if (!known.fingerprint.equals(claim.fingerprint)) return { kind: 'key-conflict' }
+      const placement = placementOf(known)
+      if (placement !== undefined) return placement
+      await recover(known, recordOf)
     }
-  }
-
-  function warnNotUpdated(error: unknown, { traceparent }: KeyedContext): void {
-    logger.warn(
-      { event: 'idempotency_key_not_updated', error, traceparent },
-      'failed to store the state of an idempotency key, the next request with the key will store it'
-    )
+    throw notConverged()
   }
 }
 
-function nameOf({ caller, key }: KeyedContext): KeyName {
-  return { caller: caller ?? reservedName, key }
+function fingerprintOf(event: OrderCreated): Buffer {
+  return hash('sha256', canonicalize(event), 'buffer')
 }
 
-function isSame(reservation: Omit<SequenceReservation, 'topic'>, other: SequenceReservation): boolean {
-  const { producerID, partition, sequence } = reservation
-  return producerID === other.producerID && partition === other.partition && sequence === other.sequence
+/** Returns the result of a request whose key exists; undefined if its order must be recovered. */
+function placementOf({ orderID, traceparent, state }: KnownKey): Placement | undefined {
+  if (state.kind === 'stored') return { kind: 'placed', orderID, traceparent, isReplay: true }
+  if (state.leaseLeftMs > 0) return { kind: 'in-flight', retryAfterMs: state.leaseLeftMs }
+  return undefined
 }

@@ -28,7 +28,7 @@ import {
 } from '@orderly/service-kit'
 import { Histogram, type Registry } from 'prom-client'
 import type { OrderConfig } from '../config.ts'
-import type { KeyStore } from '../store/idempotency-keys.ts'
+import type { KeyStore } from '../store/key-state.ts'
 import type { OrderStore } from '../store/order-store.ts'
 import { createIdempotentPlacement, type PlaceIdempotently } from './idempotent-placement.ts'
 
@@ -116,7 +116,8 @@ export async function openPublisher(
     ordersCreated: topics.ordersCreated,
     keys,
     orders,
-    leaseMs: deliveryTimeoutMs + 3_000,
+    deliveryTimeoutMs,
+    maxPending: config.ORDER_MAX_PENDING,
     logger
   })
   return createOrderPublisher({

@@ -1,301 +1,283 @@
 import { createHash } from 'node:crypto'
 import { inGroups } from '@orderly/batching'
-import type { SequenceReservation } from '@orderly/kafka'
-import { type Logger, StoreUnavailableError } from '@orderly/postgres'
-import type { Placement } from '../domain/accept-order.ts'
+import { isUniqueViolation, type Logger, type Statement, StoreUnavailableError } from '@orderly/postgres'
 import type { RunStatement } from './database.ts'
+import {
+  type BatchClaim,
+  type KeyClaim,
+  type KeyName,
+  type KeyState,
+  type KeyStore,
+  type KnownKey,
+  reservationTrustMs,
+  type TakenBatch,
+  type TakenSingle
+} from './key-state.ts'
 
-/**
- * Idempotency keys in Postgres: which request each key belongs to. This file has all there is to
- * know about the state of a key; a row of `orders.idempotency_keys` is its only copy.
- *
- * States of a key of an order and their transitions: **unknown** → claim → **in flight** (leased to
- * one attempt) → markStored → **stored**.
- *
- * - In flight, claim for another order: refused (`key-conflict`), as in the state stored.
- * - In flight, claim before the lease has ended: refused (`in-flight`).
- * - In flight, claim after the lease has ended: becomes the next attempt. It writes the same order
- *   with the same sequence reservation. A reservation older than `reservationTrustMs` is replaced,
- *   because brokers may have forgotten it; all attempts must then look for the order first.
- * - In flight, release: the attempt that holds the lease ends it. It is unknown whether the order
- *   was written.
- * - In flight, forget: the first attempt has certainly not written the order, and no other attempt
- *   exists. The key becomes **unknown** again.
- * - Stored, claim for the same order: the result is that order, as a replay.
- *
- * The lease avoids useless work; safety does not depend on it. Two attempts that write at the same
- * time use the same sequence reservation, so the broker stores only one record.
- *
- * The key of a change request is stored immediately, because repeating the request is harmless.
- *
- * Each method is atomic, even across instances.
- * @throws StoreUnavailableError from every method while the database is unavailable; it is then
- * unknown whether the method took effect
- */
-export interface KeyStore {
-  claim(claim: KeyClaim, leaseMs: number): Promise<Claimed | Placement>
-  claimChange(claim: ChangeClaim): Promise<ClaimedChange>
-  /** Marks the order of a key as stored. */
-  markStored(name: KeyName): Promise<void>
-  /** Ends the lease of an attempt. Has no effect if a later attempt has claimed the key. */
-  release(name: KeyName, attempt: number): Promise<void>
-  /** Deletes a key that is in flight in its first attempt. Has no effect on other keys. */
-  forget(name: KeyName): Promise<void>
-  /**
-   * Deletes up to `limit` keys whose last lease ended `olderThanMs` ago.
-   * @returns the number of deleted keys
-   */
-  prune(olderThanMs: number, limit: number): Promise<number>
-}
-
-/** Keys are per caller. */
-export interface KeyName {
-  readonly caller: string
-  readonly key: string
-}
-
-/** The order of a key, as its first attempt accepted it. */
-export interface KeyedOrder {
-  readonly orderID: string
-  readonly acceptedAtMs: number
-  readonly traceparent: string
-  readonly reservation: Omit<SequenceReservation, 'topic'>
-}
-
-export interface KeyClaim extends KeyName, KeyedOrder {
-  /** Hexadecimal SHA-256 of the order's content. */
-  readonly fingerprint: string
-}
-
-/** The right to write the order of a key. */
-export interface Claimed {
-  readonly kind: 'claimed'
-  /** Attempt 1 writes the order of its claim. Later attempts get the order of attempt 1. */
-  readonly attempt: number
-  readonly order: KeyedOrder
-  /** True if the attempt must look for the order before it writes. */
-  readonly needsLookup: boolean
-}
-
-/** A change request with an idempotency key. */
-export interface ChangeClaim extends KeyName {
-  readonly orderID: string
-  readonly change: string
-  readonly requestedAtMs: number
-  readonly traceparent: string
-}
-
-/** Result of a claim. `other-request`: the key belongs to an order or to another change request. */
-export type ClaimedChange = 'first' | 'repeated' | 'other-request'
-
-/**
- * Age up to which a sequence reservation is used. By default brokers remember it for a day
- * (`producer.id.expiration.ms`); the other half of the day is a margin for delayed writes.
- */
-export const reservationTrustMs = 12 * 3_600_000
-
-/** A row of `orders.idempotency_keys`, as the statements below return it. */
-interface KeyRow {
-  readonly caller: string
-  readonly key: string
+/** A row of `orders.idempotency_keys` with the state of its batch. */
+interface KeyRow extends KeyName {
+  readonly fingerprint: Buffer
   readonly order_id: string
   readonly accepted_at_ms: number
   readonly traceparent: string
+  readonly kind: KeyState['kind']
+  readonly batch_id: string | null
+  readonly lease_left_ms: number
+}
+
+interface SingleRow {
+  readonly attempt: number
   readonly topic_partition: number
   readonly producer_id: string
   readonly producer_epoch: number
   readonly sequence: number
-}
-
-interface ClaimedRow extends KeyRow {
-  readonly attempt: number
+  readonly may_be_forgotten: boolean
   readonly needs_lookup: boolean
 }
-
-interface KnownRow extends KeyRow {
-  readonly fingerprint: string
-  readonly state: 'in-flight' | 'stored'
-  readonly lease_left_ms: number
-}
-
-type TimedClaim = KeyClaim & { readonly leaseMs: number }
 
 const maxTries = 5
 
 /**
  * Creates a key store. Leases use the clock of the database, which all instances share.
  *
- * An order with a key needs two statements: one claims the key, the other marks it as stored. At
- * thousands of orders per second these statements are the cost of a key, so both run in groups (see
- * inGroups). One INSERT claims all keys that arrived while the previous INSERT was in flight. One
- * SELECT looks up the keys that the INSERT did not return, and one UPDATE marks keys as stored.
+ * A group of orders needs two statements: one INSERT claims its keys and stores its batches, one
+ * DELETE marks the batches as stored. Neither changes a row of a key, so keys leave no dead rows behind. The
+ * INSERT first looks for the keys, so a repeated request causes no error in the log of Postgres.
+ * Only a race of two instances does.
  *
- * Statements on many rows lock them in the order of caller and key, so that instances cannot
- * deadlock. If a statement fails, all requests of its group fail. The input of a caller cannot be
- * the cause, because it was validated before. Release and forget are rare and run as single
- * statements.
+ * Statements on many rows lock them in a fixed order, so that instances cannot deadlock.
  */
 export function createKeyStore(run: RunStatement): KeyStore {
-  const lookUp = (names: readonly KeyName[]) =>
-    run<KnownRow>({ name: 'look-up-keys', text: lookUpText, values: namesOf(names) })
-
-  /** Claims a group of keys. A key that was deleted between the two statements gets undefined. */
-  const claimOnce = inGroups(
-    async (claims: readonly TimedClaim[]): Promise<(Claimed | Placement | undefined)[]> => {
-      const values = [rowsOf(claims), reservationTrustMs]
-      const granted = byName((await run<ClaimedRow>({ name: 'claim-keys', text: claimText, values })).rows)
-      const refused = claims.filter(claim => !granted.has(nameOf(claim)))
-      const known = byName(refused.length === 0 ? [] : (await lookUp(refused)).rows)
-      return claims.map(claim => {
-        const own = granted.get(nameOf(claim))
-        if (own !== undefined) return toClaimed(own)
-        const other = known.get(nameOf(claim))
-        return other && toPlacement(other, claim.fingerprint)
-      })
-    },
-    { nameOf }
-  )
-
-  const markStored = inGroups(
-    async (names: readonly KeyName[]) => {
-      await run({ name: 'mark-keys-stored', text: markStoredText, values: namesOf(names) })
-      return names.map(() => undefined)
-    },
-    { nameOf }
-  )
-
-  /** Repeats a claim whose key was deleted between its two statements. */
-  async function untilKnown<Result>(tryOnce: () => Promise<Result | undefined>): Promise<Result> {
-    for (let tries = 0; tries < maxTries; tries++) {
-      const result = await tryOnce()
-      if (result !== undefined) return result
-    }
-    const message = `idempotency key claim did not converge after ${maxTries} attempts: repeat the request`
-    throw new StoreUnavailableError(message)
+  async function lookUp(names: readonly KeyName[]): Promise<KnownKey[]> {
+    const values = [names.map(({ caller }) => caller), names.map(({ key }) => key)]
+    return (await run<KeyRow>({ name: 'look-up-keys', text: lookUpText, values })).rows.map(toKnown)
   }
 
+  const markStored = inGroups(async (batchIDs: readonly string[]) => {
+    await run({ name: 'mark-batches-stored', text: markStoredText, values: [batchIDs] })
+    return batchIDs.map(() => undefined)
+  })
+
   return {
-    claim: (claim, leaseMs) => untilKnown(() => claimOnce({ ...claim, leaseMs })),
-    claimChange(claim) {
-      const { caller, key, orderID, change, requestedAtMs, traceparent } = claim
-      const content = JSON.stringify([change, orderID])
-      const fingerprint = createHash('sha256').update(content).digest('hex')
-      const values = [caller, key, `\\x${fingerprint}`, orderID, requestedAtMs, traceparent]
-      return untilKnown(async () => {
-        if ((await run({ name: 'claim-change', text: claimChangeText, values })).rowCount === 1) return 'first'
-        const [known] = (await lookUp([claim])).rows
-        return known && (known.fingerprint === fingerprint ? 'repeated' : 'other-request')
-      })
+    async claim(batches, leaseMs) {
+      try {
+        const { rowCount } = await run(claimStatement(batches, leaseMs))
+        if (rowCount !== 0) return undefined
+      } catch (error) {
+        if (!isUniqueViolation(error, 'idempotency_keys_pkey')) throw error
+      }
+      return lookUp(batches.flatMap(({ claims }) => claims))
     },
     markStored,
-    async release({ caller, key }, attempt) {
+    async takeBatch(batchID, { caller, key }, leaseMs) {
+      const values = [caller, key, batchID, leaseMs, reservationTrustMs, visibleLeaseMs]
+      return (await run<TakenBatch>({ name: 'take-batch', text: takeBatchText, values })).rows[0]
+    },
+    async releaseBatch(batchID, attempt) {
+      const text = 'UPDATE orders.reserved_batches SET lease_until = now() WHERE id = $1 AND attempt = $2'
+      await run({ name: 'release-batch', text, values: [batchID, attempt] })
+    },
+    async forgetBatch({ id, claims }) {
+      const values = [claims.map(({ caller }) => caller), claims.map(({ key }) => key), id]
+      return (await run({ name: 'forget-batch', text: forgetText, values })).rowCount !== 0
+    },
+    async move({ caller, key, state }, { id, partition, bytes }, leaseMs) {
+      const former = state.kind === 'in-batch' ? state.batchID : null
+      const values = [caller, key, former, id, partition, bytes, leaseMs, visibleLeaseMs]
+      return (await run({ name: 'move-key', text: moveText, values })).rowCount === 1
+    },
+    async claimChange(claim) {
+      const { caller, key, orderID, change, requestedAtMs, traceparent } = claim
+      const fingerprint = createHash('sha256')
+        .update(JSON.stringify([change, orderID]))
+        .digest()
+      const values = [caller, key, fingerprint, orderID, requestedAtMs, traceparent, visibleLeaseMs]
+      // The key may be deleted between the two statements.
+      for (let tries = 0; tries < maxTries; tries++) {
+        if ((await run({ name: 'claim-change', text: claimChangeText, values })).rowCount === 1) return 'first'
+        const [known] = await lookUp([claim])
+        if (known !== undefined) return known.fingerprint.equals(fingerprint) ? 'repeated' : 'other-request'
+      }
+      throw notConverged()
+    },
+    async prune(olderThanMs, limit) {
+      const { rowCount } = await run({
+        name: 'prune-keys',
+        text: pruneText,
+        values: [olderThanMs, limit, visibleLeaseMs]
+      })
+      if ((rowCount ?? 0) < limit) await run({ name: 'prune-batches', text: pruneBatchesText, values: [olderThanMs] })
+      return rowCount ?? 0
+    },
+    async takeSingle({ caller, key }, leaseMs) {
+      const values = [caller, key, leaseMs, reservationTrustMs]
+      const [row] = (await run<SingleRow>({ name: 'take-single', text: takeSingleText, values })).rows
+      return row && toSingle(row)
+    },
+    async releaseSingle({ caller, key }, attempt) {
       const text = `UPDATE orders.idempotency_keys SET lease_until = now() ${named} AND attempt = $3 AND state = 'in-flight'`
       await run({ name: 'release-key', text, values: [caller, key, attempt] })
     },
-    async forget({ caller, key }) {
-      const text = `DELETE FROM orders.idempotency_keys ${named} AND attempt = 1 AND state = 'in-flight'`
-      await run({ name: 'forget-key', text, values: [caller, key] })
-    },
-    async prune(olderThanMs, limit) {
-      return (await run({ name: 'prune-keys', text: pruneText, values: [olderThanMs, limit] })).rowCount ?? 0
+    async markSingleStored({ caller, key }) {
+      const text = `UPDATE orders.idempotency_keys SET state = 'stored' ${named}`
+      await run({ name: 'mark-single-stored', text, values: [caller, key] })
     }
   }
 }
 
-const nameOf = ({ caller, key }: KeyName) => JSON.stringify([caller, key])
-const namesOf = (names: readonly KeyName[]) => [names.map(({ caller }) => caller), names.map(({ key }) => key)]
-const byName = <Row extends KeyName>(rows: readonly Row[]) => new Map(rows.map(row => [nameOf(row), row]))
-
-const named = 'WHERE caller = $1 AND key = $2'
-const anyNamed = 'WHERE (caller, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))'
-const inSequence = 'ORDER BY caller COLLATE "C", key COLLATE "C"'
-const orderColumns =
-  'order_id, accepted_at_ms, traceparent, topic_partition, producer_id::text, producer_epoch, sequence'
-
-/**
- * Returns the claims as one JSON parameter. With an array per column, a single claim takes twice
- * the time.
- */
-function rowsOf(claims: readonly TimedClaim[]): string {
-  const rows = claims.map(({ caller, key, fingerprint, orderID, acceptedAtMs, traceparent, reservation, leaseMs }) => ({
-    caller,
-    key,
-    fingerprint: `\\x${fingerprint}`,
-    order_id: orderID,
-    accepted_at_ms: acceptedAtMs,
-    traceparent,
-    topic_partition: reservation.partition,
-    producer_id: String(reservation.producerID),
-    producer_epoch: reservation.epoch,
-    sequence: reservation.sequence,
-    lease_ms: leaseMs
-  }))
-  return JSON.stringify(rows)
+export function notConverged(): StoreUnavailableError {
+  return new StoreUnavailableError(
+    `the state of an idempotency key changed during ${maxTries} attempts: repeat the request`
+  )
 }
 
-const given = `json_to_recordset($1) AS given (caller text, key text, fingerprint bytea, order_id text, accepted_at_ms bigint,
-    traceparent text, topic_partition integer, producer_id bigint, producer_epoch integer, sequence integer, lease_ms float8)`
-const kept =
-  'caller, key, fingerprint, order_id, accepted_at_ms, traceparent, topic_partition, producer_id, producer_epoch, sequence'
+/** Lease of a row without a sequence reservation, as version 0.1.0 reads it (see the migration). */
+const visibleLeaseMs = reservationTrustMs + 3_600_000
 
-const mayBeForgotten = "known.reserved_at < now() - $2 * interval '1 millisecond'"
+const named = 'WHERE caller = $1 AND key = $2'
+const inMs = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`
 
 /**
- * Inserts a row for the first claim of a key, makes a claim after the end of the lease the next
- * attempt, and returns no row otherwise.
+ * Returns the statement that claims keys. It inserts all rows, or none if one of the keys exists.
+ * OFFSET keeps the planner from reading the table instead of looking up each key.
  */
-const claimText = `INSERT INTO orders.idempotency_keys AS known (${kept}, lease_until)
-  SELECT ${kept}, now() + lease_ms * interval '1 millisecond' FROM ${given} ${inSequence}
-  ON CONFLICT (caller, key) DO UPDATE SET
-    attempt = known.attempt + 1,
-    lease_until = excluded.lease_until,
-    topic_partition = CASE WHEN ${mayBeForgotten} THEN excluded.topic_partition ELSE known.topic_partition END,
-    producer_id = CASE WHEN ${mayBeForgotten} THEN excluded.producer_id ELSE known.producer_id END,
-    producer_epoch = CASE WHEN ${mayBeForgotten} THEN excluded.producer_epoch ELSE known.producer_epoch END,
-    sequence = CASE WHEN ${mayBeForgotten} THEN excluded.sequence ELSE known.sequence END,
-    reserved_at = CASE WHEN ${mayBeForgotten} THEN now() ELSE known.reserved_at END,
-    needs_lookup = known.needs_lookup OR ${mayBeForgotten}
-    WHERE known.state = 'in-flight' AND known.fingerprint = excluded.fingerprint AND known.lease_until <= now()
-  RETURNING caller, key, attempt, needs_lookup, ${orderColumns}`
+function claimStatement(batches: readonly BatchClaim[], leaseMs: number): Statement {
+  const rows = batches
+    .flatMap(batch => batch.claims.map(claim => ({ claim, batch })))
+    .sort(({ claim: a }, { claim: b }) => compare(a.caller, b.caller) || compare(a.key, b.key))
+  const column = <Value>(read: (claim: KeyClaim) => Value) => rows.map(({ claim }) => read(claim))
+  return {
+    name: 'claim-keys',
+    text: claimText,
+    values: [
+      column(({ caller }) => caller),
+      column(({ key }) => key),
+      column(({ fingerprint }) => fingerprint),
+      column(({ orderID }) => orderID),
+      column(({ acceptedAtMs }) => acceptedAtMs),
+      column(({ traceparent }) => traceparent),
+      rows.map(({ batch }) => batch.id),
+      batches.map(({ id }) => id),
+      batches.map(({ partition }) => partition),
+      batches.map(({ bytes }) => bytes),
+      leaseMs,
+      visibleLeaseMs
+    ]
+  }
+}
+
+/** Compares as Postgres does with COLLATE "C"; keys and callers are ASCII. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+const claimText = `WITH free AS MATERIALIZED (
+    SELECT WHERE NOT EXISTS (
+      SELECT FROM unnest($1::text[], $2::text[]) AS given (caller, key), LATERAL (
+        SELECT FROM orders.idempotency_keys AS known
+        WHERE known.caller = given.caller AND known.key = given.key OFFSET 0
+      ) AS found
+    )
+  ), batches AS (
+    INSERT INTO orders.reserved_batches (id, topic_partition, batch, lease_until)
+    SELECT given.*, now() + ${inMs('$11')} FROM free, unnest($8::uuid[], $9::integer[], $10::bytea[]) AS given
+  )
+  INSERT INTO orders.idempotency_keys
+    (caller, key, fingerprint, order_id, accepted_at_ms, traceparent, batch_id, lease_until)
+  SELECT given.*, now() + ${inMs('$12')}
+  FROM free, unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[], $7::uuid[]) AS given`
+
+const lookUpText = `SELECT known.caller, known.key, fingerprint, order_id, accepted_at_ms, traceparent, batch_id,
+    CASE WHEN state = 'stored' THEN 'stored' WHEN producer_id IS NOT NULL THEN 'single'
+      WHEN pending.id IS NULL THEN 'stored' ELSE 'in-batch' END AS kind,
+    extract(epoch FROM
+      CASE WHEN producer_id IS NULL THEN pending.lease_until ELSE known.lease_until END - now())::float8 * 1000 AS lease_left_ms
+  FROM orders.idempotency_keys AS known LEFT JOIN orders.reserved_batches AS pending ON pending.id = known.batch_id
+  WHERE (known.caller, known.key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
+
+// A plain DELETE would lock the rows in the order in which it finds them.
+const markStoredText = `DELETE FROM orders.reserved_batches WHERE id = ANY (ARRAY(
+    SELECT id FROM orders.reserved_batches WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE))`
+
+const takeBatchText = `WITH taken AS (
+    UPDATE orders.reserved_batches SET attempt = attempt + 1, lease_until = now() + ${inMs('$4')}
+    WHERE id = $3 AND lease_until <= now()
+    RETURNING *
+  ), kept AS (
+    UPDATE orders.idempotency_keys SET lease_until = now() + ${inMs('$6')}
+    ${named} AND batch_id IN (SELECT id FROM taken)
+  )
+  SELECT id, topic_partition AS partition, batch AS bytes, attempt,
+    reserved_at < now() - ${inMs('$5')} AS "mayBeForgotten" FROM taken`
+
+const forgetText = `WITH forgotten AS (
+    DELETE FROM orders.reserved_batches WHERE id = $3 AND attempt = 1 RETURNING id
+  )
+  DELETE FROM orders.idempotency_keys USING forgotten
+  WHERE batch_id = forgotten.id AND (caller, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
+
+/** Writes the batch only if the key still has its former state, and the key only with its batch. */
+const moveText = `WITH moved AS (
+    UPDATE orders.idempotency_keys SET batch_id = $4, lease_until = now() + ${inMs('$8')}, reserved_at = now(),
+      attempt = attempt + 1, topic_partition = NULL, producer_id = NULL, producer_epoch = NULL, sequence = NULL
+    ${named} AND state = 'in-flight'
+      AND CASE WHEN $3::uuid IS NULL THEN producer_id IS NOT NULL ELSE batch_id = $3 AND producer_id IS NULL END
+    RETURNING 1
+  )
+  INSERT INTO orders.reserved_batches (id, topic_partition, batch, lease_until)
+  SELECT $4::uuid, $5::integer, $6::bytea, now() + ${inMs('$7')} FROM moved`
 
 const claimChangeText = `INSERT INTO orders.idempotency_keys
     (caller, key, fingerprint, order_id, accepted_at_ms, traceparent, state, lease_until)
-  VALUES ($1, $2, $3, $4, $5, $6, 'stored', now()) ON CONFLICT (caller, key) DO NOTHING`
+  VALUES ($1, $2, $3, $4, $5, $6, 'stored', now() + ${inMs('$7')}) ON CONFLICT (caller, key) DO NOTHING`
 
-const lookUpText = `SELECT caller, key, encode(fingerprint, 'hex') AS fingerprint, state, ${orderColumns},
-    extract(epoch FROM lease_until - now())::float8 * 1000 AS lease_left_ms
-  FROM orders.idempotency_keys ${anyNamed}`
-
-// A plain UPDATE would lock the rows in the order in which it finds them.
-const markStoredText = `UPDATE orders.idempotency_keys AS known SET state = 'stored'
-  FROM (SELECT caller, key FROM orders.idempotency_keys ${anyNamed} ${inSequence} FOR NO KEY UPDATE) AS locked
-  WHERE known.caller = locked.caller AND known.key = locked.key`
-
+/**
+ * Deletes keys whose last claim is old. In rows that 0.1.0 has written, that is the end of a lease;
+ * in all others it is the visible lease minus its length. An order whose batch is still retried keeps
+ * its key.
+ */
 const pruneText = `DELETE FROM orders.idempotency_keys WHERE (caller, key) IN (
-    SELECT caller, key FROM orders.idempotency_keys WHERE lease_until < now() - $1 * interval '1 millisecond'
+    SELECT caller, key FROM orders.idempotency_keys AS known
+    WHERE lease_until < now() - ${inMs('$1')} + ${inMs('$3')}
+      AND (lease_until < now() - ${inMs('$1')} OR producer_id IS NULL AND claimed_at < now() - ${inMs('$1')})
+      AND NOT EXISTS (
+        SELECT FROM orders.reserved_batches AS pending
+        WHERE pending.id = known.batch_id AND pending.lease_until >= now() - ${inMs('$1')} OFFSET 0
+      )
     ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED)`
 
-function toClaimed(row: ClaimedRow): Claimed {
-  const order = {
-    orderID: row.order_id,
-    acceptedAtMs: row.accepted_at_ms,
-    traceparent: row.traceparent,
+/** Deletes batches an hour after their keys, because a key without its batch counts as stored. */
+const pruneBatchesText = `DELETE FROM orders.reserved_batches AS pending
+  WHERE lease_until < now() - ${inMs('$1')} - interval '1 hour'`
+
+const takeSingleText = `UPDATE orders.idempotency_keys
+  SET attempt = attempt + 1, lease_until = now() + ${inMs('$3')}
+  ${named} AND state = 'in-flight' AND producer_id IS NOT NULL AND lease_until <= now()
+  RETURNING attempt, topic_partition, producer_id::text, producer_epoch, sequence, needs_lookup,
+    reserved_at < now() - ${inMs('$4')} AS may_be_forgotten`
+
+function toKnown({ order_id, accepted_at_ms, kind, batch_id, lease_left_ms, ...row }: KeyRow): KnownKey {
+  const state: KeyState =
+    kind === 'stored'
+      ? { kind }
+      : kind === 'single'
+        ? { kind, leaseLeftMs: lease_left_ms }
+        : { kind, batchID: batch_id as string, leaseLeftMs: lease_left_ms }
+  return { ...row, orderID: order_id, acceptedAtMs: accepted_at_ms, state }
+}
+
+function toSingle({ attempt, may_be_forgotten, needs_lookup, ...row }: SingleRow): TakenSingle {
+  return {
+    attempt,
     reservation: {
       partition: row.topic_partition,
       producerID: BigInt(row.producer_id),
       epoch: row.producer_epoch,
       sequence: row.sequence
-    }
+    },
+    mayBeForgotten: may_be_forgotten,
+    needsLookup: needs_lookup
   }
-  return { kind: 'claimed', attempt: row.attempt, order, needsLookup: row.needs_lookup }
-}
-
-/** Returns the result of a claim that was not granted. */
-function toPlacement(known: KnownRow, fingerprint: string): Placement {
-  if (known.fingerprint !== fingerprint) return { kind: 'key-conflict' }
-  if (known.state === 'in-flight')
-    return { kind: 'in-flight', retryAfterMs: Math.max(1, Math.ceil(known.lease_left_ms)) }
-  return { kind: 'placed', orderID: known.order_id, traceparent: known.traceparent, isReplay: true }
 }
 
 const pruneIntervalMs = 600_000

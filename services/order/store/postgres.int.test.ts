@@ -5,11 +5,12 @@ import { integrationEnvironment } from '@orderly/launcher/testing'
 import { createPool, StoreUnavailableError } from '@orderly/postgres'
 import { runOn } from './database.ts'
 import { createKeyStore } from './idempotency-keys.ts'
+import { reservationTrustMs } from './key-state.ts'
 import { examinedPerPage } from './order-pages.ts'
 import type { OrderFilter } from './order-store.ts'
 import { createOrderStore } from './orders.ts'
 import { orderSessionSettings } from './schema.ts'
-import { aClaim, testKeyStore } from './testing/key-store-contract.ts'
+import { aBatch, testKeyStore } from './testing/key-store-contract.ts'
 import { testOrderStore } from './testing/order-store-contract.ts'
 
 const url = await integrationEnvironment().databaseURL()
@@ -38,73 +39,142 @@ testOrderStore(
   { runs: 30 }
 )
 
+const truncateKeys = () => pool.query('TRUNCATE orders.idempotency_keys, orders.reserved_batches')
+const leaseMs = 60_000
+
 testKeyStore('keys in Postgres', async () => {
-  await pool.query('TRUNCATE orders.idempotency_keys')
+  await truncateKeys()
   return {
     store: createKeyStore(runOn(pool)),
     age: async ms => {
-      await pool.query(
-        `UPDATE orders.idempotency_keys SET lease_until = lease_until - $1 * interval '1 millisecond',
-          reserved_at = reserved_at - $1 * interval '1 millisecond'`,
-        [ms]
-      )
+      const older = (...columns: string[]) =>
+        columns.map(column => `${column} = ${column} - ${ms} * interval '1 millisecond'`).join(', ')
+      await pool.query(`UPDATE orders.idempotency_keys SET ${older('lease_until', 'reserved_at', 'claimed_at')}`)
+      await pool.query(`UPDATE orders.reserved_batches SET ${older('lease_until', 'reserved_at')}`)
     }
   }
 })
 
-test('two instances that claim and store the same keys concurrently in opposite order do not deadlock', async t => {
-  await pool.query('TRUNCATE orders.idempotency_keys')
-  const stores = [openKeys(t), openKeys(t)].map(({ store }) => store)
-  const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`)
-  const claimAll = () =>
-    Promise.all(
-      stores.flatMap((store, index) =>
-        [...keys, ...keys].map(async (_, at, all) => {
-          const key = all[index === 0 ? at : all.length - 1 - at] as string
-          return { key, store, claimed: await store.claim(aClaim(key), 60_000) }
-        })
-      )
-    )
-  for (let round = 1; round <= 10; round++) {
-    const had = (await claimAll()).flatMap(({ key, store, claimed }) =>
-      claimed.kind === 'claimed' ? { key, store, attempt: claimed.attempt } : []
-    )
-    assert.deepEqual(had.map(({ key }) => key).toSorted(), keys.toSorted())
-    assert.ok(had.every(({ attempt }) => attempt === round))
-    // All leases have ended, so the next claims update existing rows.
-    await pool.query('UPDATE orders.idempotency_keys SET lease_until = now()')
-  }
+test('instances that claim the same keys concurrently in opposite order do not deadlock, and each key has one batch', async t => {
+  await truncateKeys()
+  const stores = [openKeys(t), openKeys(t), openKeys(t)].map(({ store }) => store)
+  const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`)
+  const claimed: string[] = []
   for (let round = 0; round < 10; round++) {
-    await pool.query(`UPDATE orders.idempotency_keys SET state = 'in-flight', lease_until = now()`)
-    const storing = stores.flatMap((store, index) =>
-      (index === 0 ? keys.toReversed() : keys).map(key => store.markStored({ caller: 'shop', key }))
-    )
-    await Promise.all([claimAll(), ...storing])
+    const own = keys.map(key => `${round} ${key}`)
+    const batches = stores.flatMap(store => [
+      { store, batch: aBatch(...own.slice(0, 60)) },
+      { store, batch: aBatch(...own.slice(40).toReversed()) }
+    ])
+    const results = await Promise.all(batches.map(({ store, batch }) => store.claim([batch], leaseMs)))
+    for (const [index, known] of results.entries())
+      if (known === undefined) claimed.push(...(batches[index]?.batch.claims.map(({ key }) => key) ?? []))
+    assert.ok(claimed.length > 0)
+    await Promise.all(batches.flatMap(({ store, batch }) => stores.map(() => store.markStored(batch.id))))
   }
-  const claims = await claimAll()
-  assert.ok(claims.every(({ claimed }) => claimed.kind === 'placed'))
+  assert.equal(new Set(claimed).size, claimed.length)
+  const { rows } = await pool.query('SELECT key FROM orders.idempotency_keys')
+  assert.deepEqual(rows.map(({ key }) => key).toSorted(), claimed.toSorted())
+  assert.equal((await pool.query('SELECT FROM orders.reserved_batches')).rowCount, 0)
 })
 
-test('a failed statement rejects all claims of its group, and later claims succeed', async t => {
-  await pool.query('TRUNCATE orders.idempotency_keys')
+test('a failed statement claims nothing, and a later claim of the same keys succeeds', async t => {
+  await truncateKeys()
   const { store, own } = openKeys(t)
-  const claim = async (key: string) => (await store.claim(aClaim(key), 60_000)).kind
-  assert.equal(await claim('warm'), 'claimed')
+  assert.equal(await store.claim([aBatch('warm')], leaseMs), undefined)
   const blocker = await pool.connect()
   try {
     await blocker.query('BEGIN; LOCK TABLE orders.idempotency_keys')
-    const failing = Promise.allSettled(['a', 'b'].map(claim))
+    const failing = store.claim([aBatch('a', 'b')], leaseMs).catch(error => error)
     const waiting = `SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`
     let pid: number | undefined
     while (pid === undefined) pid = (await pool.query(waiting, [own.options.application_name])).rows[0]?.pid
-    const later = ['c', 'd'].map(claim)
     await pool.query('SELECT pg_terminate_backend($1)', [pid])
-    for (const one of await failing) assert.ok(one.status === 'rejected' && one.reason instanceof StoreUnavailableError)
+    assert.ok((await failing) instanceof StoreUnavailableError)
     await blocker.query('COMMIT')
-    assert.deepEqual(await Promise.all(later), ['claimed', 'claimed'])
-    assert.deepEqual(await Promise.all(['a', 'b'].map(claim)), ['claimed', 'claimed'])
+    assert.equal(await store.claim([aBatch('a', 'b')], leaseMs), undefined)
   } finally {
     blocker.release()
+  }
+})
+
+test('an order that version 0.1.0 claimed is taken over with its reservation, stored, and can be moved to a batch', async () => {
+  await truncateKeys()
+  const store = createKeyStore(runOn(pool))
+  // The statement of 0.1.0, with the columns that it fills.
+  const claimAsBefore = (key: string, ageMs: number) =>
+    pool.query(
+      `INSERT INTO orders.idempotency_keys (caller, key, fingerprint, order_id, accepted_at_ms, traceparent,
+        topic_partition, producer_id, producer_epoch, sequence, reserved_at, lease_until)
+      VALUES ('shop', $1, '\\xab', $1, 1, 'trace', 2, 9007199254740993, 0, 7, now() - $2 * interval '1 ms', now())`,
+      [key, ageMs]
+    )
+  const name = { caller: 'shop', key: 'a' }
+  const find = async (key: string) => {
+    const [known] = (await store.claim([aBatch(key)], leaseMs)) ?? []
+    assert.ok(known)
+    return known
+  }
+  await claimAsBefore('a', 0)
+  assert.ok((await find('a')).state.kind === 'single')
+  const reservation = { partition: 2, producerID: 9_007_199_254_740_993n, epoch: 0, sequence: 7 }
+  const single = { attempt: 2, reservation, mayBeForgotten: false, needsLookup: false }
+  assert.deepEqual(await store.takeSingle(name, leaseMs), single)
+  assert.equal(await store.takeSingle(name, leaseMs), undefined)
+  await store.releaseSingle(name, 1)
+  assert.equal(await store.takeSingle(name, leaseMs), undefined)
+  await store.releaseSingle(name, 2)
+  assert.equal((await store.takeSingle(name, leaseMs))?.attempt, 3)
+  await store.markSingleStored(name)
+  assert.equal((await find('a')).state.kind, 'stored')
+  assert.equal(await store.takeSingle(name, leaseMs), undefined)
+
+  await claimAsBefore('b', reservationTrustMs + 1_000)
+  const old = await find('b')
+  assert.equal((await store.takeSingle(old, leaseMs))?.mayBeForgotten, true)
+  const batch = aBatch()
+  assert.equal(await store.move(old, batch, leaseMs), true)
+  assert.equal(await store.move(old, aBatch(), leaseMs), false)
+  const { state } = await find('b')
+  assert.ok(state.kind === 'in-batch' && state.batchID === batch.id)
+  await store.markStored(batch.id)
+  assert.equal((await find('b')).state.kind, 'stored')
+})
+
+test('version 0.1.0 neither takes over nor answers an order that has a batch', async () => {
+  await truncateKeys()
+  const store = createKeyStore(runOn(pool))
+  const [claim] = aBatch('a').claims
+  assert.ok(claim)
+  const batch = { ...aBatch(), claims: [claim] }
+  await store.claim([batch], 0)
+  for (const isMarked of [false, true]) {
+    if (isMarked) await store.markStored(batch.id)
+    // The condition of 0.1.0 for the next attempt, and what it reads otherwise.
+    const { rows } = await pool.query(
+      `SELECT state = 'in-flight' AND lease_until <= now() AS is_taken, state,
+        extract(epoch FROM lease_until - now())::float8 * 1000 > $1 AS is_leased FROM orders.idempotency_keys`,
+      [reservationTrustMs]
+    )
+    assert.deepEqual(rows, [{ is_taken: false, state: 'in-flight', is_leased: true }])
+  }
+})
+
+test('a claim and its lookup read each key by index', async () => {
+  await truncateKeys()
+  const single = createPool({ ...settings, maxConnections: 1 })
+  after(() => single.end())
+  const store = createKeyStore(runOn(single))
+  await store.claim([aBatch('a')], leaseMs)
+  await store.claim([aBatch('a')], leaseMs)
+  for (const [name, given] of [
+    ['claim-keys', `'{s}','{a}','{a}','{a}','{1}','{a}','{${randomUUID()}}','{${randomUUID()}}','{1}','{a}',1,1`],
+    ['look-up-keys', `'{s}','{a}'`]
+  ]) {
+    const { rows } = await single.query(`EXPLAIN EXECUTE "${name}" (${given})`)
+    const plan = rows.map(row => row['QUERY PLAN']).join('\n')
+    assert.match(plan, /Index (Only )?Scan using idempotency_keys_pkey/)
+    assert.doesNotMatch(plan, /Seq Scan/)
   }
 })
 

@@ -9,6 +9,7 @@ export const orderSchema: DatabaseSchema = {
     orderly_order: {
       orders: 'SELECT, INSERT, UPDATE',
       idempotency_keys: 'SELECT, INSERT, UPDATE, DELETE',
+      reserved_batches: 'SELECT, INSERT, UPDATE, DELETE',
       topics: 'SELECT, INSERT',
       positions: 'SELECT, INSERT, UPDATE',
       incidents: 'SELECT, INSERT'
@@ -16,6 +17,7 @@ export const orderSchema: DatabaseSchema = {
     orderly_operator: {
       orders: 'SELECT',
       idempotency_keys: 'SELECT',
+      reserved_batches: 'SELECT',
       positions: 'SELECT',
       incidents: 'SELECT, UPDATE'
     }

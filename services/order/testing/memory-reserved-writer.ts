@@ -1,39 +1,92 @@
-import type { OutputRecord, Producer, ReservedWriter, SequenceReservation } from '@orderly/kafka'
+import {
+  KafkaError,
+  type OutputRecord,
+  type Producer,
+  type ReservedWriter,
+  ReservedWriterError,
+  type SequenceReservation
+} from '@orderly/kafka'
+
+interface EncodedBatch {
+  readonly producerID: bigint
+  readonly first: number
+  readonly records: readonly OutputRecord[]
+}
 
 /**
- * Creates an in-memory writer that writes one record per sequence reservation, like the real one.
- * It refuses a record with another key than the reservation, because its partition would be wrong.
- * `failNext` makes a write fail before or after the record is stored.
+ * The log of a broker, as far as producer ids concern it: it knows the last five batches of a
+ * producer id in one partition, acknowledges a batch with the same first and last sequence number
+ * without writing it, and otherwise requires the next sequence number.
  */
-export function createMemoryReservedWriter(producer: Producer) {
-  const written = new Set<string>()
-  const failures: { error: Error; isWritten: boolean }[] = []
-  const keys = new Map<string, string>()
-  let reservations = 0
-  let held: Promise<void> | undefined
-  const nameOf = ({ producerID, partition, sequence }: SequenceReservation) => `${producerID}/${partition}/${sequence}`
+export interface SequenceLog {
+  nextProducerID(): bigint
+  encode(batch: EncodedBatch): Buffer
+  /** @throws KafkaError `OUT_OF_ORDER_SEQUENCE_NUMBER` */
+  append(batch: Buffer): Promise<void>
+}
 
-  async function append(reservation: SequenceReservation, record: OutputRecord): Promise<void> {
-    if (written.has(nameOf(reservation))) return
-    written.add(nameOf(reservation))
-    await producer.send([record])
+const remembered = 5
+
+export function createSequenceLog(producer: Pick<Producer, 'send'>): SequenceLog {
+  const encoded = new Map<string, EncodedBatch>()
+  const written = new Map<bigint, { readonly first: number; readonly last: number }[]>()
+  let producerIDs = 0
+  return {
+    nextProducerID: () => BigInt(producerIDs++),
+    encode(batch) {
+      const name = String(encoded.size)
+      encoded.set(name, batch)
+      return Buffer.from(name)
+    },
+    async append(bytes) {
+      const batch = encoded.get(String(bytes))
+      if (batch === undefined) throw new Error('the bytes were not encoded by this log')
+      const { producerID, first, records } = batch
+      const last = first + records.length - 1
+      const before = written.get(producerID) ?? []
+      if (before.slice(-remembered).some(known => known.first === first && known.last === last)) return
+      const previous = before.at(-1)
+      if (previous !== undefined && first !== previous.last + 1)
+        throw new KafkaError('OUT_OF_ORDER_SEQUENCE_NUMBER', `expected ${previous.last + 1}`, { retryable: false })
+      written.set(producerID, [...before, { first, last }])
+      await producer.send(records)
+    }
+  }
+}
+
+/** Creates a reserved writer of one instance on a log in memory with one partition, for tests. */
+export function createMemoryReservedWriter(log: SequenceLog) {
+  const failures: { error: Error; isWritten: boolean }[] = []
+  const idle: SequenceReservation[] = []
+  let held: Promise<void> | undefined
+
+  async function append(bytes: Buffer): Promise<void> {
+    await held
+    const failure = failures.shift()
+    try {
+      if (failure === undefined || failure.isWritten) await log.append(bytes)
+    } catch (error) {
+      throw error instanceof KafkaError ? new ReservedWriterError(error, true) : error
+    }
+    if (failure !== undefined) throw failure.error
   }
 
+  const encode: ReservedWriter['encode'] = ({ producerID, sequence }, records) =>
+    log.encode({ producerID, first: sequence, records })
+  const reserveIn = async (topic: string, partition: number) =>
+    idle.pop() ?? { topic, partition, producerID: log.nextProducerID(), epoch: 0, sequence: 0 }
   const writer: ReservedWriter = {
-    async reserve(topic, key) {
-      const reservation = { topic, partition: 0, producerID: BigInt(reservations++), epoch: 0, sequence: 0 }
-      keys.set(nameOf(reservation), key)
-      return reservation
+    reserve: topic => reserveIn(topic, 0),
+    reserveIn,
+    partitionOf: async () => 0,
+    write: (reservation, record) => append(encode(reservation, [record])),
+    maxBatchBytes: () => 900_000,
+    encode,
+    writeEncoded: (_target, batch) => append(batch),
+    release(reservation, end, records = 1) {
+      const { sequence } = reservation
+      if (end !== 'uncertain') idle.push({ ...reservation, sequence: sequence + (end === 'written' ? records : 0) })
     },
-    async write(reservation, record) {
-      await held
-      if (keys.get(nameOf(reservation)) !== record.key)
-        throw new Error(`the reservation is not for the key ${record.key}`)
-      const failure = failures.shift()
-      if (failure === undefined || failure.isWritten) await append(reservation, record)
-      if (failure !== undefined) throw failure.error
-    },
-    release() {},
     forgetFacts() {},
     async close() {}
   }
@@ -44,7 +97,10 @@ export function createMemoryReservedWriter(producer: Producer) {
     hold(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()
       held = promise
-      return resolve
+      return () => {
+        held = undefined
+        resolve()
+      }
     }
   }
 }

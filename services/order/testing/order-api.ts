@@ -14,12 +14,12 @@ import { statusTopics } from '../kafka-access.ts'
 import { statusStage } from '../projection/status-stage.ts'
 import { createIdempotentPlacement } from '../publisher/idempotent-placement.ts'
 import { createOrderPublisher } from '../publisher/order-publisher.ts'
-import type { KeyStore } from '../store/idempotency-keys.ts'
+import type { KeyStore } from '../store/key-state.ts'
 import type { OrderStore } from '../store/order-store.ts'
 import { createOrderWatch } from '../store/order-watch.ts'
 import { createMemoryKeyStore } from '../store/testing/memory-keys.ts'
 import { createMemoryOrderStore } from '../store/testing/memory-orders.ts'
-import { createMemoryReservedWriter } from './memory-reserved-writer.ts'
+import { createMemoryReservedWriter, createSequenceLog } from './memory-reserved-writer.ts'
 
 export const nowMs = 1_700_000_000_000
 
@@ -66,14 +66,15 @@ export async function createOrderApi(t: Pick<TestContext, 'after'>, options: Ord
   const orders = createMemoryOrderStore()
   const watch = createOrderWatch(orders, { limits: waiterLimits, everyMs: 1 })
   const metrics = new Registry()
-  const { writer, failNext, hold } = createMemoryReservedWriter(broker.producer())
+  const { writer, failNext, hold } = createMemoryReservedWriter(createSequenceLog(broker.producer()))
   const placeIdempotently = createIdempotentPlacement({
     writer,
     ordersCreated: topics.ordersCreated,
     keys,
     orders,
     nowMs: () => nowMs,
-    leaseMs: 8_000,
+    deliveryTimeoutMs: 5_000,
+    maxPending: 1_000,
     logger
   })
   const publisher = createOrderPublisher({

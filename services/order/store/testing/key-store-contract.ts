@@ -1,182 +1,221 @@
 import assert from 'node:assert/strict'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import type { Placement } from '../../domain/accept-order.ts'
-import { type KeyClaim, type KeyStore, reservationTrustMs } from '../idempotency-keys.ts'
+import { type BatchClaim, type KeyClaim, type KeyStore, type KnownKey, reservationTrustMs } from '../key-state.ts'
 
 export interface OpenedKeyStore {
   readonly store: KeyStore
-  /** Makes all stored keys older by `ms`. */
+  /** Makes all stored keys and batches older by `ms`. */
   age(ms: number): Promise<void>
 }
 
 const leaseMs = 60_000
-const name = { caller: 'shop', key: 'key-1' }
+const hourMs = 3_600_000
 
 let claims = 0
-export function aClaim(key: string): KeyClaim {
-  return claim({ key })
-}
-
-function claim(fields: Partial<KeyClaim> = {}): KeyClaim {
+export function aClaim(key: string, fields: Partial<KeyClaim> = {}): KeyClaim {
   const number = ++claims
-  const reservation = { partition: 2, producerID: 9_007_199_254_740_993n + BigInt(number), epoch: 0, sequence: number }
   const order = { orderID: `order-${number}`, acceptedAtMs: 1_700_000_000_000 + number, traceparent: `trace-${number}` }
-  return { ...name, ...order, fingerprint: 'ab'.repeat(32), reservation, ...fields }
+  return { caller: 'shop', key, ...order, fingerprint: Buffer.alloc(32, 'a'), ...fields }
 }
 
-function keptOf({ orderID, acceptedAtMs, traceparent, reservation }: KeyClaim) {
-  return { orderID, acceptedAtMs, traceparent, reservation }
+/** Returns a batch of new orders with these keys. */
+export function aBatch(...keys: readonly string[]): BatchClaim {
+  return batchOf(keys.map(key => aClaim(key)))
 }
 
-function replayOf({ orderID, traceparent }: KeyClaim): Placement {
-  return { kind: 'placed', orderID, traceparent, isReplay: true }
+function batchOf(claims: readonly KeyClaim[]): BatchClaim {
+  return { id: randomUUID(), partition: 2, bytes: randomBytes(5_000), claims }
 }
+
+/** Returns the state of a key that exists. */
+async function known(store: KeyStore, key: string): Promise<KnownKey> {
+  const found = await store.claim([aBatch(key)], leaseMs)
+  assert.equal(found?.length, 1, `the key ${key} does not exist`)
+  return found[0] as KnownKey
+}
+
+/** Returns the first key of a batch. */
+const nameIn = ({ claims: [claim] }: BatchClaim) => claim ?? { caller: 'shop', key: 'none' }
+
+const stateOf = async (store: KeyStore, key: string) => (await known(store, key)).state.kind
 
 /** Contract test of every key store, in memory and in Postgres. */
 export function testKeyStore(title: string, open: (t: TestContext) => Promise<OpenedKeyStore>): void {
-  test(`${title}: the first claim gets the key; meanwhile the same order is in flight and another order is refused`, async t => {
+  test(`${title}: a claim stores its batches, and the state of its keys is in flight`, async t => {
     const { store } = await open(t)
-    const first = claim()
-    assert.deepEqual(await store.claim(first, leaseMs), {
-      kind: 'claimed',
-      attempt: 1,
-      order: keptOf(first),
-      needsLookup: false
-    })
-    const second = await store.claim(claim(), leaseMs)
-    assert.ok(second.kind === 'in-flight' && second.retryAfterMs > 0 && second.retryAfterMs <= leaseMs)
-    assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'key-conflict' })
+    const batches = [aBatch('a', 'b'), aBatch('c')]
+    assert.equal(await store.claim(batches, leaseMs), undefined)
+    for (const { id, claims } of batches) {
+      for (const claim of claims) {
+        const { state, ...content } = await known(store, claim.key)
+        assert.deepEqual(content, claim)
+        assert.ok(state.kind === 'in-batch' && state.batchID === id)
+        assert.ok(state.leaseLeftMs > 0 && state.leaseLeftMs <= leaseMs)
+      }
+    }
   })
 
-  test(`${title}: a stored key returns its order and refuses another order`, async t => {
+  test(`${title}: a claim with a key that exists returns this key and claims nothing`, async t => {
     const { store, age } = await open(t)
-    const first = claim()
-    await store.claim(first, leaseMs)
-    await store.markStored(name)
-    await store.markStored(name)
-    await age(leaseMs)
-    assert.deepEqual(await store.claim(claim(), leaseMs), replayOf(first))
-    assert.deepEqual(await store.claim(claim({ fingerprint: 'cd' }), leaseMs), { kind: 'key-conflict' })
+    const first = aBatch('a', 'b')
+    await store.claim([first], leaseMs)
+    const second = aBatch('b', 'c')
+    const found = await store.claim([second, aBatch('d')], leaseMs)
+    assert.deepEqual(
+      found?.map(({ key, orderID }) => [key, orderID]),
+      [['b', first.claims[1]?.orderID]]
+    )
+    await age(2 * leaseMs)
+    assert.equal(await store.takeBatch(second.id, nameIn(second), leaseMs), undefined)
+    assert.equal(await store.claim([aBatch('c', 'd')], leaseMs), undefined)
+  })
+
+  test(`${title}: the keys of a batch that is marked as stored are stored`, async t => {
+    const { store, age } = await open(t)
+    const batches = [aBatch('a', 'b'), aBatch('c')] as const
+    await store.claim(batches, leaseMs)
+    await store.markStored(batches[0].id)
+    await store.markStored(batches[0].id)
+    await age(2 * leaseMs)
+    assert.deepEqual(
+      [await stateOf(store, 'a'), await stateOf(store, 'b'), await stateOf(store, 'c')],
+      ['stored', 'stored', 'in-batch']
+    )
+    assert.equal(await store.takeBatch(batches[0].id, nameIn(batches[0]), leaseMs), undefined)
   })
 
   test(`${title}: different callers and keys are independent`, async t => {
     const { store } = await open(t)
-    for (const fields of [{}, { caller: 'other' }, { key: 'KEY-1' }, { caller: 'shop key', key: '-1' }])
-      assert.equal((await store.claim(claim(fields), leaseMs)).kind, 'claimed')
+    for (const [caller, key] of [
+      ['shop', 'key-1'],
+      ['other', 'key-1'],
+      ['shop', 'KEY-1'],
+      ['shop key', '-1']
+    ] as const)
+      assert.equal(await store.claim([batchOf([aClaim(key, { caller })])], leaseMs), undefined)
   })
 
-  test(`${title}: after the lease has ended or was released, the next claim gets the same order and reservation`, async t => {
+  test(`${title}: after the lease has ended or was released, the next attempt gets exactly the same bytes`, async t => {
     const { store, age } = await open(t)
-    const first = claim()
-    await store.claim(first, leaseMs)
+    const batch = aBatch('a', 'b')
+    const { claims, ...content } = batch
+    const take = () => store.takeBatch(batch.id, claims[0] as KeyClaim, leaseMs)
+    await store.claim([batch], leaseMs)
+    assert.equal(await take(), undefined)
     await age(leaseMs)
-    const expected = { kind: 'claimed', order: keptOf(first), needsLookup: false }
-    assert.deepEqual(await store.claim(claim(), leaseMs), { ...expected, attempt: 2 })
-    assert.equal((await store.claim(claim(), leaseMs)).kind, 'in-flight')
-    await store.release(name, 1)
-    assert.equal((await store.claim(claim(), leaseMs)).kind, 'in-flight', 'attempt 1 no longer holds the lease')
-    await store.release(name, 2)
-    assert.deepEqual(await store.claim(claim(), leaseMs), { ...expected, attempt: 3 })
+    assert.deepEqual(await take(), { ...content, attempt: 2, mayBeForgotten: false })
+    assert.equal(await take(), undefined)
+    await store.releaseBatch(batch.id, 1)
+    assert.equal(await take(), undefined, 'attempt 1 no longer holds the lease')
+    await store.releaseBatch(batch.id, 2)
+    assert.deepEqual(await take(), { ...content, attempt: 3, mayBeForgotten: false })
   })
 
-  test(`${title}: a reservation that brokers may have forgotten is replaced, and later attempts must look for the order`, async t => {
+  test(`${title}: exactly one of several concurrent attempts takes a batch over`, async t => {
     const { store, age } = await open(t)
-    const first = claim()
-    await store.claim(first, leaseMs)
-    await age(reservationTrustMs + 1_000)
-    const second = claim()
-    const order = { ...keptOf(first), reservation: second.reservation }
-    assert.deepEqual(await store.claim(second, leaseMs), { kind: 'claimed', attempt: 2, order, needsLookup: true })
+    const batch = aBatch('a')
+    await store.claim([batch], leaseMs)
     await age(leaseMs)
-    assert.deepEqual(await store.claim(claim(), leaseMs), { kind: 'claimed', attempt: 3, order, needsLookup: true })
-  })
-
-  test(`${title}: a key can be forgotten only in its first attempt and before it is stored`, async t => {
-    const { store, age } = await open(t)
-    await store.claim(claim(), leaseMs)
-    await store.forget(name)
-    const second = claim({ fingerprint: 'cd' })
-    const claimed = await store.claim(second, leaseMs)
-    assert.ok(claimed.kind === 'claimed' && claimed.attempt === 1 && claimed.order.orderID === second.orderID)
-    await age(leaseMs)
-    await store.claim(claim({ fingerprint: 'cd' }), leaseMs)
-    await store.forget(name)
-    assert.equal((await store.claim(claim({ fingerprint: 'cd' }), leaseMs)).kind, 'in-flight')
-    await store.markStored(name)
-    await store.forget(name)
-    assert.equal((await store.claim(claim({ fingerprint: 'cd' }), leaseMs)).kind, 'placed')
-  })
-
-  test(`${title}: exactly one of several concurrent claims gets the key`, async t => {
-    const { store } = await open(t)
-    const kinds = await Promise.all(Array.from({ length: 20 }, async () => (await store.claim(claim(), leaseMs)).kind))
-    assert.deepEqual(kinds.toSorted(), ['claimed', ...Array(19).fill('in-flight')])
-    await store.release(name, 1)
-    const takers = await Promise.all(Array.from({ length: 20 }, () => store.claim(claim(), leaseMs)))
+    const taken = await Promise.all(Array.from({ length: 20 }, () => store.takeBatch(batch.id, nameIn(batch), leaseMs)))
     assert.deepEqual(
-      takers.flatMap(taker => (taker.kind === 'claimed' ? taker.attempt : [])),
+      taken.flatMap(one => one?.attempt ?? []),
       [2]
     )
   })
 
-  test(`${title}: many keys that are claimed concurrently and repeatedly are granted once each, with their own order`, async t => {
+  test(`${title}: a batch can be forgotten only in its first attempt, and then its keys are unknown again`, async t => {
+    const { store, age } = await open(t)
+    const batch = aBatch('a', 'b')
+    await store.claim([batch, aBatch('c')], leaseMs)
+    assert.equal(await store.forgetBatch(batch), true)
+    assert.equal(await store.forgetBatch(batch), false)
+    assert.equal(await stateOf(store, 'c'), 'in-batch')
+    const second = aBatch('a', 'b')
+    assert.equal(await store.claim([second], leaseMs), undefined)
+    await age(leaseMs)
+    await store.takeBatch(second.id, nameIn(second), leaseMs)
+    assert.equal(await store.forgetBatch(second), false)
+    assert.equal(await stateOf(store, 'a'), 'in-batch')
+    const third = aBatch('d')
+    await store.claim([third], leaseMs)
+    await store.markStored(third.id)
+    assert.equal(await store.forgetBatch(third), false)
+    assert.equal(await stateOf(store, 'd'), 'stored')
+  })
+
+  test(`${title}: an order whose reservation brokers may have forgotten can be moved to another batch, once`, async t => {
+    const { store, age } = await open(t)
+    const old = aBatch('a', 'b')
+    await store.claim([old], leaseMs)
+    await age(reservationTrustMs + 1_000)
+    const before = await known(store, 'a')
+    assert.equal((await store.takeBatch(old.id, nameIn(old), leaseMs))?.mayBeForgotten, true)
+    const { claims: _, ...batch } = aBatch()
+    assert.equal(await store.move(before, batch, leaseMs), true)
+    assert.equal(await store.move(before, aBatch(), leaseMs), false, 'the key has another batch')
+    const moved = await known(store, 'a')
+    assert.ok(moved.state.kind === 'in-batch' && moved.state.batchID === batch.id)
+    assert.deepEqual([moved.orderID, moved.acceptedAtMs], [before.orderID, before.acceptedAtMs])
+    await store.markStored(batch.id)
+    assert.deepEqual([await stateOf(store, 'a'), await stateOf(store, 'b')], ['stored', 'in-batch'])
+  })
+
+  test(`${title}: exactly one of several concurrent claims gets the key`, async t => {
     const { store } = await open(t)
-    const keys = Array.from({ length: 700 }, (_, index) => `key-${index}`)
-    const claims = [...keys, ...keys.toReversed(), ...keys].map(key => claim({ key }))
-    const claimed = await Promise.all(claims.map(one => store.claim(one, leaseMs)))
-    const had = claims.filter((_, index) => claimed[index]?.kind === 'claimed')
-    assert.deepEqual(had.map(({ key }) => key).toSorted(), keys.toSorted())
-    for (const [index, result] of claimed.entries()) {
-      if (result.kind === 'claimed')
-        assert.deepEqual([result.attempt, result.order], [1, keptOf(claims[index] as KeyClaim)])
-      else assert.equal(result.kind, 'in-flight')
-    }
-    await Promise.all(had.slice(1).map(one => store.markStored(one)))
-    const again = await Promise.all(had.map(({ key }) => store.claim(claim({ key }), leaseMs)))
-    assert.equal(again[0]?.kind, 'in-flight')
-    assert.deepEqual(again.slice(1), had.slice(1).map(replayOf))
+    const found = await Promise.all(Array.from({ length: 20 }, () => store.claim([aBatch('a')], leaseMs)))
+    assert.equal(found.filter(keys => keys === undefined).length, 1)
   })
 
   test(`${title}: old keys are pruned, at most the limit at a time`, async t => {
     const { store, age } = await open(t)
-    for (const key of ['a', 'b', 'c']) await store.claim(claim({ key }), leaseMs)
-    await age(leaseMs + 10_000)
-    await store.claim(claim({ key: 'd' }), leaseMs)
-    assert.equal(await store.prune(20_000, 10), 0)
-    assert.equal(await store.prune(10_000, 2), 2)
-    assert.equal(await store.prune(10_000, 2), 1)
-    assert.equal((await store.claim(claim({ key: 'd' }), leaseMs)).kind, 'in-flight')
+    const batch = aBatch('a', 'b', 'c')
+    await store.claim([batch], leaseMs)
+    await store.markStored(batch.id)
+    await age(25 * hourMs)
+    await store.claim([aBatch('d')], leaseMs)
+    assert.equal(await store.prune(26 * hourMs, 10), 0)
+    assert.equal(await store.prune(24 * hourMs, 2), 2)
+    assert.equal(await store.prune(24 * hourMs, 2), 1)
+    assert.equal(await stateOf(store, 'd'), 'in-batch')
+    assert.equal(await store.claim([aBatch('a', 'b', 'c')], leaseMs), undefined)
   })
 
-  test(`${title}: a key whose order is still retried is not pruned, even if its first claim is old`, async t => {
+  test(`${title}: a key whose batch is still retried is not pruned, even if its claim is old`, async t => {
     const { store, age } = await open(t)
-    const first = claim({ key: 'retried' })
-    await store.claim(first, leaseMs)
-    await store.claim(claim({ key: 'abandoned' }), leaseMs)
-    await age(leaseMs + 10_000)
-    const retried = await store.claim({ ...claim({ key: 'retried' }), fingerprint: first.fingerprint }, leaseMs)
-    assert.deepEqual(retried.kind === 'claimed' && [retried.attempt, retried.order.orderID], [2, first.orderID])
-    assert.equal(await store.prune(10_000, 10), 1)
-    await store.markStored({ caller: name.caller, key: 'retried' })
-    assert.equal(await store.prune(10_000, 10), 0)
-    assert.deepEqual(await store.claim(claim({ key: 'retried' }), leaseMs), replayOf(first))
+    const [retried, abandoned] = [aBatch('retried'), aBatch('abandoned')]
+    await store.claim([retried, abandoned], leaseMs)
+    await age(25 * hourMs)
+    assert.equal((await store.takeBatch(retried.id, nameIn(retried), leaseMs))?.attempt, 2)
+    assert.equal(await store.prune(24 * hourMs, 10), 1)
+    assert.equal(await stateOf(store, 'retried'), 'in-batch')
+    await store.markStored(retried.id)
+    assert.equal(await store.prune(24 * hourMs, 10), 0)
+    assert.equal(await stateOf(store, 'retried'), 'stored')
+    assert.equal(await store.claim([aBatch('abandoned')], leaseMs), undefined)
   })
 
   test(`${title}: a change request gets its key immediately, can be repeated, and shares its keys with orders`, async t => {
     const { store, age } = await open(t)
-    const change = { ...name, orderID: 'order-1', change: 'cancel', requestedAtMs: 1, traceparent: 'trace-1' }
+    const change = {
+      ...{ caller: 'shop', key: 'key-1', orderID: 'order-1' },
+      ...{ change: 'cancel', requestedAtMs: 1, traceparent: 'trace-1' }
+    }
     assert.deepEqual([await store.claimChange(change), await store.claimChange(change)], ['first', 'repeated'])
     const others = [
       { ...change, change: 'confirm' },
       { ...change, orderID: 'order-2' }
     ]
     for (const other of others) assert.equal(await store.claimChange(other), 'other-request')
-    assert.equal((await store.claim(claim(), leaseMs)).kind, 'key-conflict')
+    const { fingerprint } = await known(store, 'key-1')
+    assert.notDeepEqual(fingerprint, aClaim('key-1').fingerprint)
     assert.equal(await store.claimChange({ ...change, caller: 'another shop' }), 'first')
-    await store.claim(claim({ key: 'of an order' }), leaseMs)
+    const order = aBatch('of an order')
+    await store.claim([order], leaseMs)
+    await store.markStored(order.id)
     assert.equal(await store.claimChange({ ...change, key: 'of an order' }), 'other-request')
-    await age(7_200_000)
-    assert.equal(await store.prune(3_600_000, 10), 3)
+    await age(25 * hourMs)
+    assert.equal(await store.prune(24 * hourMs, 10), 3)
     assert.equal(await store.claimChange({ ...change, change: 'confirm' }), 'first')
   })
 }

@@ -1,50 +1,88 @@
-import { type KeyClaim, type KeyedOrder, type KeyName, type KeyStore, reservationTrustMs } from '../idempotency-keys.ts'
+import {
+  type BatchClaim,
+  type KeyClaim,
+  type KeyName,
+  type KeyState,
+  type KeyStore,
+  type KnownKey,
+  type ReservedBatch,
+  reservationTrustMs
+} from '../key-state.ts'
 
-interface Entry {
-  readonly fingerprint: string
-  readonly state: 'in-flight' | 'stored'
+interface StoredBatch extends ReservedBatch {
   readonly attempt: number
   readonly leaseUntilMs: number
   readonly reservedAtMs: number
-  readonly needsLookup: boolean
-  readonly order: KeyedOrder
 }
 
-/** Creates a key store in memory, for tests. */
+/** Creates a key store in memory, for tests. It holds no orders of version 0.1.0. */
 export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
-  const known = new Map<string, Entry>()
-  const changes = new Map<string, { readonly request: string; readonly leaseUntilMs: number }>()
+  const known = new Map<string, KeyClaim & { readonly batchID: string; readonly claimedAtMs: number }>()
+  const batches = new Map<string, StoredBatch>()
+  const changes = new Map<
+    string,
+    { readonly request: string; readonly claimedAtMs: number; readonly claim: KeyClaim }
+  >()
   const nameOf = ({ caller, key }: KeyName) => JSON.stringify([caller, key])
 
-  function firstAttempt(claim: KeyClaim, leaseUntilMs: number): Entry {
-    const { fingerprint, orderID, acceptedAtMs, traceparent, reservation } = claim
-    const order = { orderID, acceptedAtMs, traceparent, reservation }
-    const fresh = { state: 'in-flight', attempt: 1, reservedAtMs: nowMs(), needsLookup: false } as const
-    return { ...fresh, fingerprint, leaseUntilMs, order }
+  function store({ id, partition, bytes }: ReservedBatch, leaseMs: number): void {
+    const [attempt, reservedAtMs] = [1, nowMs()]
+    batches.set(id, { id, partition, bytes, attempt, leaseUntilMs: nowMs() + leaseMs, reservedAtMs })
   }
 
-  function nextAttempt(entry: Entry, { reservation }: KeyClaim, leaseUntilMs: number): Entry {
-    const next = { ...entry, attempt: entry.attempt + 1, leaseUntilMs }
-    if (entry.reservedAtMs >= nowMs() - reservationTrustMs) return next
-    return { ...next, order: { ...entry.order, reservation }, reservedAtMs: nowMs(), needsLookup: true }
+  function find(name: KeyName): KnownKey[] {
+    const change = changes.get(nameOf(name))
+    if (change !== undefined) return [{ ...change.claim, state: { kind: 'stored' } }]
+    const entry = known.get(nameOf(name))
+    if (entry === undefined) return []
+    const { batchID, claimedAtMs: _, ...claim } = entry
+    const batch = batches.get(batchID)
+    const state: KeyState =
+      batch === undefined
+        ? { kind: 'stored' }
+        : { kind: 'in-batch', batchID, leaseLeftMs: batch.leaseUntilMs - nowMs() }
+    return [{ ...claim, state }]
   }
 
   return {
-    async claim(claim, leaseMs) {
-      const name = nameOf(claim)
-      const entry = known.get(name)
-      if (changes.has(name)) return { kind: 'key-conflict' }
-      if (entry !== undefined) {
-        const { orderID, traceparent } = entry.order
-        if (entry.fingerprint !== claim.fingerprint) return { kind: 'key-conflict' }
-        if (entry.state === 'stored') return { kind: 'placed', orderID, traceparent, isReplay: true }
-        if (entry.leaseUntilMs > nowMs()) return { kind: 'in-flight', retryAfterMs: entry.leaseUntilMs - nowMs() }
+    async claim(given: readonly BatchClaim[], leaseMs) {
+      const existing = given.flatMap(({ claims }) => claims).flatMap(find)
+      if (existing.length > 0) return existing
+      for (const { claims, ...batch } of given) {
+        store(batch, leaseMs)
+        for (const claim of claims) known.set(nameOf(claim), { ...claim, batchID: batch.id, claimedAtMs: nowMs() })
       }
-      const leaseUntilMs = nowMs() + leaseMs
-      const claimed = entry === undefined ? firstAttempt(claim, leaseUntilMs) : nextAttempt(entry, claim, leaseUntilMs)
-      known.set(name, claimed)
-      const { attempt, order, needsLookup } = claimed
-      return { kind: 'claimed', attempt, order, needsLookup }
+      return undefined
+    },
+    async markStored(batchID) {
+      batches.delete(batchID)
+    },
+    async takeBatch(batchID, name, leaseMs) {
+      const batch = batches.get(batchID)
+      if (batch === undefined || batch.leaseUntilMs > nowMs()) return undefined
+      const entry = known.get(nameOf(name))
+      if (entry?.batchID === batchID) known.set(nameOf(name), { ...entry, claimedAtMs: nowMs() })
+      const attempt = batch.attempt + 1
+      batches.set(batchID, { ...batch, attempt, leaseUntilMs: nowMs() + leaseMs })
+      const { id, partition, bytes, reservedAtMs } = batch
+      return { id, partition, bytes, attempt, mayBeForgotten: reservedAtMs < nowMs() - reservationTrustMs }
+    },
+    async releaseBatch(batchID, attempt) {
+      const batch = batches.get(batchID)
+      if (batch?.attempt === attempt) batches.set(batchID, { ...batch, leaseUntilMs: nowMs() })
+    },
+    async forgetBatch({ id, claims }) {
+      if (batches.get(id)?.attempt !== 1) return false
+      batches.delete(id)
+      for (const claim of claims) if (known.get(nameOf(claim))?.batchID === id) known.delete(nameOf(claim))
+      return true
+    },
+    async move(key, batch, leaseMs) {
+      const entry = known.get(nameOf(key))
+      if (entry === undefined || key.state.kind !== 'in-batch' || entry.batchID !== key.state.batchID) return false
+      known.set(nameOf(key), { ...entry, batchID: batch.id, claimedAtMs: nowMs() })
+      store(batch, leaseMs)
+      return true
     },
     async claimChange(claim) {
       const name = nameOf(claim)
@@ -52,31 +90,24 @@ export function createMemoryKeyStore(nowMs: () => number = Date.now): KeyStore {
       const request = JSON.stringify([claim.change, claim.orderID])
       const former = changes.get(name)
       if (former !== undefined) return former.request === request ? 'repeated' : 'other-request'
-      changes.set(name, { request, leaseUntilMs: nowMs() })
+      const { caller, key, orderID, requestedAtMs: acceptedAtMs, traceparent } = claim
+      const asKey = { caller, key, orderID, acceptedAtMs, traceparent, fingerprint: Buffer.from(request) }
+      changes.set(name, { request, claimedAtMs: nowMs(), claim: asKey })
       return 'first'
     },
-    async markStored(given) {
-      const entry = known.get(nameOf(given))
-      if (entry !== undefined) known.set(nameOf(given), { ...entry, state: 'stored' })
-    },
-    async release(given, attempt) {
-      const entry = known.get(nameOf(given))
-      if (entry?.state === 'in-flight' && entry.attempt === attempt)
-        known.set(nameOf(given), { ...entry, leaseUntilMs: nowMs() })
-    },
-    async forget(given) {
-      const entry = known.get(nameOf(given))
-      if (entry?.state === 'in-flight' && entry.attempt === 1) known.delete(nameOf(given))
-    },
     async prune(olderThanMs, limit) {
-      const isOld = ([, { leaseUntilMs }]: [string, { readonly leaseUntilMs: number }]) =>
-        leaseUntilMs <= nowMs() - olderThanMs
+      const untilMs = nowMs() - olderThanMs
+      const isOld = ([, entry]: [string, { readonly claimedAtMs: number; readonly batchID?: string }]) =>
+        entry.claimedAtMs < untilMs && !((batches.get(entry.batchID ?? '')?.leaseUntilMs ?? 0) >= untilMs)
       const old = [...known, ...changes].filter(isOld).slice(0, limit)
       for (const [name] of old) {
         known.delete(name)
         changes.delete(name)
       }
       return old.length
-    }
+    },
+    takeSingle: async () => undefined,
+    async releaseSingle() {},
+    async markSingleStored() {}
   }
 }
