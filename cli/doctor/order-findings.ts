@@ -19,14 +19,24 @@ export interface OrderTraces {
 const decidingGroup = 'orders-created'
 const notifyingGroup = 'notifications'
 
+const outcomeTypes = new Set(['InventoryReserved', 'InventoryFailed'])
+
+/**
+ * Returns true if shops see no outcome. An undecided order whose record is lost may have an outcome
+ * in the database, if it was cancelled: the inventory publishes that when it reads the order.
+ */
+const isUndecided = ({ status, outcome }: OrderTables) =>
+  outcome === undefined || (status?.accepted_at != null && statusOf(status) === 'accepted')
+
 /** Returns why an order makes no progress; empty if it has everything that it can have now. */
 export function diagnoseOrder(traces: OrderTraces, facts: Facts, { waitingMs }: Thresholds): Finding[] {
   const { orderID, tables, records } = traces
   const about = `order ${orderID}`
   const created = records.find(({ eventType }) => eventType === 'OrderCreated')?.record
   const deadLetters = deadLetterFindings(traces, facts)
-  if (created === undefined && deadLetters.length === 0 && tables.outcome === undefined) {
-    return [tables.status?.accepted_at == null ? unknown(about, tables) : unread(about, tables.status, facts)]
+  const isDecided = records.some(({ eventType }) => outcomeTypes.has(eventType))
+  if (created === undefined && deadLetters.length === 0 && !isDecided && isUndecided(tables)) {
+    return [tables.status?.accepted_at == null ? unknown(about, tables) : lost(about, tables.status, tables.losses)]
   }
   const found = [
     ...deadLetters,
@@ -64,25 +74,26 @@ function unknown(about: string, { key }: OrderTables): Finding {
 
 /**
  * Returns the finding for an order whose status exists, whose record is gone, and that has no
- * outcome.
+ * outcome. It is a hint once the incident is acknowledged.
  */
-function unread(about: string, { created_partition, created_offset }: Row, { incidents }: Facts): Finding {
-  const [partition, offset] = [Number(created_partition), Number(created_offset)]
-  const position = `${topicNames.ordersCreated}/${partition} at ${offset}`
-  const isSkipped = incidents.some(
-    ({ kind, groupID, fromOffset, toOffset, ...own }) =>
-      kind === 'offsets_skipped' &&
-      groupID === decidingGroup &&
-      own.topic === topicNames.ordersCreated &&
-      own.partition === partition &&
-      (fromOffset ?? 0) <= offset &&
-      offset < (toOffset ?? 0)
-  )
-  const why = isSkipped
-    ? 'it was removed before the inventory read it'
-    : 'retention removed it, or the topic was deleted and created again'
-  const todo = 'have the shop place it again, with a new Idempotency-Key: this order will get no outcome'
-  return problem(about, `is accepted, has no outcome, and its record is not in ${position} any more: ${why}`, todo)
+function lost(about: string, { created_partition, created_offset }: Row, losses: readonly Row[]): Finding {
+  const position = `${topicNames.ordersCreated}/${created_partition} at ${created_offset}`
+  const [incident] = losses
+  const why =
+    incident?.kind === 'offsets_skipped'
+      ? 'it was removed before the inventory read it'
+      : incident === undefined
+        ? 'retention removed it, or an operator moved the offset of the group'
+        : 'the topic lost it'
+  const what = `is accepted, has no outcome, and its record is not in ${position} any more: ${why}`
+  const todo = 'have the shop place it again, with a new Idempotency-Key'
+  const open = losses.find(({ acknowledged_at }) => acknowledged_at === null)
+  if (open !== undefined) {
+    const acknowledge = `${orderly} positions acknowledge inventory-${open.id}`
+    return problem(about, what, `${todo}, then ${acknowledge}, which makes this a hint: this order gets no outcome`)
+  }
+  if (incident === undefined) return problem(about, what, `${todo}: this order gets no outcome, and this line stays`)
+  return { severity: 'hint', about, what, todo: `${todo} unless it has done so: this order gets no outcome` }
 }
 
 /**

@@ -28,6 +28,7 @@ export async function readTables(pool: Pool, orderID: string) {
         WHERE order_id = $1 AND (producer_id IS NOT NULL OR batch_id IS NOT NULL) LIMIT 1`
       )
     )[0],
+    losses: await read('inventory.incidents', incidentsOfRecord),
     outcome: (await read('inventory.outcomes', 'SELECT * FROM inventory.outcomes WHERE order_id = $1'))[0],
     lines: await read(
       'inventory.reservation_lines',
@@ -45,6 +46,14 @@ export async function readTables(pool: Pool, orderID: string) {
     audits: (await Promise.all(audits.map(table => readAudit(pool, table, orderID)))).flat()
   }
 }
+
+/** Incidents in which the inventory lost the record of an order, the newest first. */
+const incidentsOfRecord = `SELECT id, kind, acknowledged_at FROM inventory.incidents, orders.orders
+  WHERE order_id = $1 AND topic = '${topicNames.ordersCreated}' AND partition = created_partition
+    AND (kind IN ('offsets_skipped', 'log_truncated')
+      AND created_offset >= least(from_offset, to_offset) AND created_offset < greatest(from_offset, to_offset)
+      OR kind = 'topic_recreated' AND detected_at >= accepted_at)
+  ORDER BY id DESC`
 
 /** Reads a table that a connector created, by its column for the order id in any spelling. */
 async function readAudit(pool: Pool, table: string, orderID: string): Promise<{ table: string; row: Row }[]> {

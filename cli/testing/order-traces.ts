@@ -8,7 +8,8 @@ export const noTables: OrderTables = {
   lines: [],
   settlements: [],
   deliveries: [],
-  audits: []
+  audits: [],
+  losses: []
 }
 
 /** Returns a record of user ada at offset 7 of partition 1. */

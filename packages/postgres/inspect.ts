@@ -14,14 +14,16 @@ export interface DatabaseFinding {
 /** Observed settings of the server and of a new session. */
 export interface DatabaseFacts {
   readonly settings: Readonly<Record<SettingName, string>>
+  /** Name of the database, quoted as SQL needs it. */
+  readonly database: string
   readonly isStandby: boolean
   readonly isSuperuser: boolean
   /**
    * `sync_state` of each standby that streams from this server; null if the role may not see it.
    */
   readonly standbys: readonly (string | null)[]
-  /** Settings of `ALTER ROLE … SET` and `ALTER DATABASE … SET`. */
-  readonly overrides: readonly { readonly owner: string; readonly setting: string }[]
+  /** Settings of `ALTER ROLE … SET` and `ALTER DATABASE … SET`, with the statement that resets them. */
+  readonly overrides: readonly { readonly owner: string; readonly setting: string; readonly alter: string }[]
   /** Difference between the server's clock and the local one; negative if the server is behind. */
   readonly clockAheadMs: number
   /** Reason why a service would refuse a session; undefined if it would not. */
@@ -82,12 +84,9 @@ export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
       'set client_encoding to UTF8 in the pooler and with ALTER ROLE'
     )
   }
-  for (const { owner, setting } of facts.overrides) {
+  for (const { owner, setting, alter } of facts.overrides) {
     if (reliedOn.test(setting))
-      problem(
-        `${owner} overrides ${setting}`,
-        `reset it (ALTER ROLE or ALTER DATABASE … RESET ${setting.split('=')[0]})`
-      )
+      problem(`${owner} overrides ${setting}`, `reset it: ${alter} RESET ${setting.split('=')[0]}`)
   }
   if (settings.synchronous_standby_names === '') {
     if (standbys.length > 0) {
@@ -105,7 +104,7 @@ export function diagnoseDatabase(facts: DatabaseFacts): DatabaseFinding[] {
   if (!utc.test(settings.TimeZone)) {
     hint(
       `its time zone is ${settings.TimeZone}`,
-      "run ALTER DATABASE … SET TimeZone = 'UTC', so that manual queries show the times of the services"
+      `run ALTER DATABASE ${facts.database} SET TimeZone = 'UTC', so that manual queries show the times of the services`
     )
   }
   if (Math.abs(facts.clockAheadMs) > maxClockDifferenceMs) {
@@ -149,6 +148,7 @@ async function readFacts(url: string): Promise<DatabaseFacts> {
       })
     return {
       settings: row.settings,
+      database: row.database,
       isStandby: row.is_standby,
       isSuperuser: row.is_superuser,
       standbys: row.standbys ?? [],
@@ -163,12 +163,17 @@ async function readFacts(url: string): Promise<DatabaseFacts> {
 
 const observation = `SELECT
   (SELECT json_object_agg(name, current_setting(name)) FROM unnest($1::text[]) AS name) AS settings,
+  quote_ident(current_database()) AS database,
   pg_is_in_recovery() AS is_standby,
   (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
   (SELECT json_agg(sync_state) FROM pg_stat_replication) AS standbys,
   (SELECT json_agg(json_build_object('owner', CASE
       WHEN setrole = 0 THEN 'the database'
-      ELSE 'the role ' || setrole::regrole END, 'setting', setting))
+      ELSE 'the role ' || setrole::regrole END, 'setting', setting, 'alter', CASE
+      WHEN setrole = 0 AND setdatabase = 0 THEN 'ALTER ROLE ALL'
+      WHEN setrole = 0 THEN format('ALTER DATABASE %I', current_database())
+      WHEN setdatabase = 0 THEN format('ALTER ROLE %s', setrole::regrole)
+      ELSE format('ALTER ROLE %s IN DATABASE %I', setrole::regrole, current_database()) END))
     FROM pg_db_role_setting, unnest(setconfig) AS setting
     WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
       AND (setrole = 0 OR setrole::regrole::text LIKE 'orderly\\_%')) AS overrides,

@@ -14,7 +14,7 @@ const settings: DatabaseFacts['settings'] = {
   TimeZone: 'Etc/UTC'
 }
 const good: DatabaseFacts = {
-  ...{ settings, isStandby: false, isSuperuser: false, standbys: [], overrides: [] },
+  ...{ settings, database: 'orderly', isStandby: false, isSuperuser: false, standbys: [], overrides: [] },
   ...{ clockAheadMs: 40, refusal: undefined }
 }
 
@@ -38,8 +38,15 @@ const cases: readonly [Partial<DatabaseFacts>, RegExp][] = [
   [{ settings: { ...settings, synchronous_standby_names: 'one' }, standbys: ['async'] }, /^problem every commit waits/],
   [{ standbys: ['async'] }, /^hint its standby is asynchronous/],
   [
-    { overrides: [{ owner: 'the role orderly_inventory', setting: 'synchronous_commit=off' }] },
-    /^problem the role orderly_inv/
+    {
+      overrides: [
+        {
+          ...{ owner: 'the role orderly_inventory', setting: 'synchronous_commit=off' },
+          alter: 'ALTER ROLE orderly_inventory'
+        }
+      ]
+    },
+    /^problem the role orderly_inv.*; reset it: ALTER ROLE orderly_inventory RESET synchronous_commit$/
   ],
   [{ clockAheadMs: -60_000 }, /^problem its clock differs from this machine's by -60 s/],
   [{ isSuperuser: true }, /^hint the address is that of a superuser/]
@@ -54,6 +61,6 @@ for (const [facts, finding] of cases) {
 }
 
 test('an overridden setting that services do not rely on is not a finding', () => {
-  const overrides = [{ owner: 'the role orderly_order', setting: 'work_mem=64MB' }]
+  const overrides = [{ owner: 'the role orderly_order', setting: 'work_mem=64MB', alter: 'ALTER ROLE orderly_order' }]
   assert.deepEqual(diagnoseDatabase({ ...good, overrides }), [])
 })
