@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { topicConfig } from '@orderly/contracts'
-import { createTopics } from '@orderly/kafka'
+import { checkConnection, createTopics, grantAccess, type KafkaConnection } from '@orderly/kafka'
 import { waitUntil } from '@orderly/launcher'
 import { integrationEnvironment, runKafkaTool, startBroker } from '@orderly/launcher/testing'
+import { grants } from '../../deploy/kafka/principals.ts'
 import { askTool, runTool } from '../testing/run-tool.ts'
 import type { Finding } from './finding.ts'
 
@@ -89,4 +90,44 @@ test('every finding about replicas goes away once its advice is followed', { tim
     await broker.startOne(2)
     await untilNone()
   })
+})
+
+test('a user that may not read the settings of brokers may do so once the right is granted', async t => {
+  const users = { admin: 'password-of-admin', limited: 'password-of-limited' }
+  const broker = await startBroker(t, { users, denyByDefault: true })
+  const { brokers, certificate } = broker.secure as NonNullable<typeof broker.secure>
+  const admin: KafkaConnection = {
+    ...{ brokers, clientID: 'remedies-test', tls: { ca: certificate } },
+    sasl: { mechanism: 'SCRAM-SHA-512', username: 'admin', password: users.admin }
+  }
+  const isOpen = () => checkConnection(admin).then(() => true)
+  await waitUntil(isOpen, { what: 'the TLS listener', deadlineMs: 60_000 })
+  const own = grants
+    .filter(({ principal }) => principal === 'operator')
+    .map(grant => ({ ...grant, principal: 'limited' }))
+  const withoutSettings = own.map(grant => {
+    if (grant.resource !== 'cluster') return grant
+    return { ...grant, operations: grant.operations.filter(operation => operation !== 'describeConfigs') }
+  })
+  await grantAccess(admin, withoutSettings)
+  const directory = await mkdtemp(join(tmpdir(), 'certificate-'))
+  t.after(() => rm(directory, { recursive: true }))
+  const certificateFile = join(directory, 'ca.pem')
+  await writeFile(certificateFile, certificate)
+  const { registryURL, databaseURL } = integrationEnvironment()
+  const environment = {
+    ...{ KAFKA_BROKERS: brokers.join(','), KAFKA_TLS: 'true', KAFKA_TLS_CA_FILE: certificateFile },
+    ...{ KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512', KAFKA_SASL_USERNAME: 'limited', KAFKA_SASL_PASSWORD: users.limited },
+    ...{ SCHEMA_REGISTRY_URL: registryURL, DATABASE_URL: await databaseURL() }
+  }
+  const diagnose = async () => {
+    const { findings } = await askTool<{ findings: Finding[] }>(environment, 'doctor')
+    return findings.filter(({ about }) => about === 'kafka')
+  }
+  const [found, ...others] = await diagnose()
+  assert.match(found?.what ?? '', /^the settings of brokers cannot be read/)
+  assert.match(found?.todo ?? '', /^allow this user DescribeConfigs on the cluster/)
+  assert.deepEqual(others, [])
+  await grantAccess(admin, own)
+  assert.deepEqual(await diagnose(), [])
 })

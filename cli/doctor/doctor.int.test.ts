@@ -79,7 +79,7 @@ test('the command that the doctor advises for a topic or a group makes its findi
   assert.deepEqual(await findings(), [])
 })
 
-test('each server that does not answer is a separate finding, and the doctor exits with 1', async () => {
+test('each server that does not answer is a finding until its address is set, and the doctor exits with 1', async () => {
   const nowhere = {
     KAFKA_BROKERS: '127.0.0.1:1',
     SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
@@ -90,6 +90,20 @@ test('each server that does not answer is a separate finding, and the doctor exi
   for (const name of ['kafka', 'postgres', 'schema registry']) {
     assert.match(stdout, new RegExp(`^PROBLEM  ${name}: does not answer: .*[^.]\\. To do: .*[^.]\\.$`, 'm'))
   }
+  for (const setting of ['KAFKA_BROKERS', 'DATABASE_URL', 'SCHEMA_REGISTRY_URL'])
+    assert.match(stdout, new RegExp(`set ${setting} to `))
+  const { findings } = await askTool<Findings>(
+    {
+      KAFKA_BROKERS: kafkaBrokers.join(','),
+      SCHEMA_REGISTRY_URL: registryURL,
+      DATABASE_URL: await databaseURL()
+    },
+    'doctor'
+  )
+  assert.deepEqual(
+    findings.filter(({ what }) => what.startsWith('does not answer')),
+    []
+  )
 })
 
 test('the doctor reports unsupported database settings and schemas that are not migrated', async t => {

@@ -81,7 +81,7 @@ test('an accepted order whose record is gone is distinguished from an unknown or
   ] as const) {
     // An order that was cancelled while undecided has an outcome that is never published.
     for (const tables of [{}, { outcome: { kind: 'failed' } }]) {
-      const [found, ...others] = find([], { status, losses, ...tables })
+      const [found, ...others] = find([], { status, losses: [...losses], ...tables })
       assert.match(found ?? '', gone)
       assert.match(found ?? '', reason)
       assert.deepEqual(others, [])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ownerRole } from '@orderly/postgres'
 import { integrationEnvironment, startPostgresPair } from '@orderly/launcher/testing'
+import { ownerRole } from '@orderly/postgres'
 import { askTool, runTool } from '../testing/run-tool.ts'
 import type { Finding } from './finding.ts'
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -32,6 +33,7 @@ const headers = { traceparent: newTraceparent() }
  */
 const faults: Record<string, string | number> = {
   'offsets.retention.minutes': 60,
+  'producer.id.expiration.ms': 3_600_000,
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': 3_600_000,
   'transaction.partition.verification.enable': 'false'
 }
@@ -128,6 +130,7 @@ test('every finding goes away once its advice is followed', { timeout: 600_000 }
   const { broker, settings, connection, environment, tool, url, send, diagnose, follow } = await setUp(t)
   const overdue = await new ScriptedProducer(connection, 'overdue', { timeoutMs: 1_000 }).init()
   t.after(() => overdue.close())
+  const hung = () => new ScriptedProducer(connection, 'hung', { timeoutMs: 600_000 }).init()
 
   await step('missing topics', async () => {
     const found = await diagnose()
@@ -139,10 +142,14 @@ test('every finding goes away once its advice is followed', { timeout: 600_000 }
 
   const broken = await createStage(t, connection, 'broken')
   const skipping = await createStage(t, connection, 'skipping')
-  await createTopics(connection, ['overdue', 'forgotten', 'audit.dlq'].map(topicOf))
+  await createTopics(connection, ['overdue', 'forgotten', 'hung', 'audit.dlq'].map(topicOf))
   await overdue.write('overdue', 0, ['a'])
+  const hanging = await hung()
+  t.after(() => hanging.close())
+  await hanging.write('hung', 0, ['a'])
   const startedAtMs = Date.now()
   const [goneReceiver, failingReceiver] = [await startReceiver(t), await startReceiver(t)]
+  const secret = `whsec_${randomBytes(32).toString('base64')}`
   failingReceiver.answer.status = 500
   const topics = await connectTopics(createSchemaRegistry({ url: registryURL }))
   const order = (userID: string, quantity: number) => orderCreated({ userID, items: [{ sku: 'MUG', quantity }] })
@@ -178,7 +185,8 @@ test('every finding goes away once its advice is followed', { timeout: 600_000 }
     for (const [name, receiver] of Object.entries({ erp: goneReceiver, shop: failingReceiver }))
       await tool('endpoints', 'add', name, '--url', receiver.url)
     const notification = await startService(t, 'notification', {
-      ...{ ...environment, NOTIFICATION_SINKS: 'console', WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32' }
+      ...{ ...environment, NOTIFICATION_SINKS: 'console,webhook', WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32' },
+      ...{ WEBHOOK_URLS: `former=${goneReceiver.url}`, WEBHOOK_SECRETS: `former=${secret}` }
     })
     const states = async () =>
       (await asSuperuser(url, 'SELECT target, status, attempts FROM notification.deliveries')).map(
@@ -186,11 +194,10 @@ test('every finding goes away once its advice is followed', { timeout: 600_000 }
       )
     const isAsExpected = async () => {
       const all = await states()
-      const isGone =
-        (await asSuperuser(url, 'SELECT FROM notification.targets WHERE disabled_at IS NOT NULL')).length > 0
-      return isGone && all.includes('console sent') && all.includes('webhook:shop failed')
+      const gone = await asSuperuser(url, 'SELECT FROM notification.targets WHERE disabled_at IS NOT NULL')
+      return gone.length === 2 && all.includes('console sent') && all.includes('webhook:shop failed')
     }
-    await waitUntil(isAsExpected, { what: 'one sent, one failed and one refused delivery', deadlineMs: 120_000 })
+    await waitUntil(isAsExpected, { what: 'one sent, one failed and two refused deliveries', deadlineMs: 120_000 })
     await notification.stop()
     await asSuperuser(url, `UPDATE notification.deliveries SET accepted_at = ${hourAgo} WHERE target = 'webhook:shop'`)
     const [delivery] = await asSuperuser(
@@ -240,6 +247,9 @@ test('every finding goes away once its advice is followed', { timeout: 600_000 }
     for (const incident of all.filter(({ todo }) => todo.includes('; then npm run orderly -- positions')))
       await follow(incident, /positions acknowledge \S+$/)
     await follow(find(all, 'webhook:erp', /is disabled/), /endpoints remove erp$/)
+    const { todo: restart } = find(all, 'transactions', /^the transaction of hung has been open/)
+    assert.match(restart, /^restart that instance if it hangs/)
+    await hung().then(restarted => restarted.close())
     const { todo } = find(all, 'transactions', /no coordinator knows it/)
     for (const [, args = ''] of todo.matchAll(/kafka-transactions\.sh ([^;]+)/g))
       await runKafkaTool('org.apache.kafka.tools.TransactionsCommand', args.split(' '))
@@ -255,7 +265,12 @@ test('every finding goes away once its advice is followed', { timeout: 600_000 }
     failingReceiver.answer.status = 200
     await follow(exhausted, /dlq replay --topic notifications --\w+ \S+$/)
     await Promise.all([startInventory(), skipping.start()])
+    assert.match(find(all, 'webhook:former', /is disabled/).todo, /removed there disappears here after 5 minutes$/)
     await startService(t, 'notification', { ...environment, WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32' })
+    await asSuperuser(
+      url,
+      "UPDATE notification.targets SET seen_at = seen_at - interval '5 minutes' WHERE target = 'webhook:former'"
+    )
     await follow(find(all, 'orders.created.dlq', /2 pending dead letters/), /dlq drop --topic \S+$/)
   })
   await step('an interrupted replay, and one without an answer', async () => {
@@ -271,10 +286,12 @@ test('every finding goes away once its advice is followed', { timeout: 600_000 }
   })
   await step('faults of the broker', async () => {
     find(all, 'kafka', /offsets\.retention\.minutes is 60/)
+    find(all, 'kafka', /producer\.id\.expiration\.ms is 3600000/)
     await waitUntil(() => Date.now() > startedAtMs + 20_000, { what: 'the timeout', deadlineMs: 60_000 })
     find(await diagnose(), 'transactions', /^the transaction of overdue has been open/)
     for (const name of Object.keys(settings)) delete settings[name]
     await broker.stop()
+    assert.match(find(await diagnose(), 'kafka', /does not answer/).todo, /^start the brokers/)
     await broker.start()
   })
   await step('nothing is left', async () => {
