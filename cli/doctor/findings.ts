@@ -3,10 +3,10 @@ import { ephemeralGroupPrefixes, topicNames } from '@orderly/contracts'
 import { type DeadLetterKey, type HangingTransaction, partitionKey } from '@orderly/kafka'
 import type { DatabaseFinding } from '@orderly/postgres'
 import { orderly } from '../command-line/command.ts'
-import { positionGroups } from '../positions/groups.ts'
 import { type Finding, problem } from './finding.ts'
 import { type FoundIncident, incidentFindings } from './incident-findings.ts'
 import { alertFindings, connectFindings, type OptionalFacts } from './optional-findings.ts'
+import { continueReader, serviceOf, startReader } from './readers.ts'
 import { configFindings, type RetentionFacts, unreadFindings } from './retention-findings.ts'
 
 /**
@@ -34,16 +34,6 @@ export interface Facts extends RetentionFacts, OptionalFacts {
   readonly unpublished: { readonly count: number; readonly oldestMs: number | undefined }
   /** Incidents that are not acknowledged. */
   readonly incidents: readonly FoundIncident[]
-}
-
-/** Returns the service whose stage reads with a group; undefined for a group of another program. */
-const serviceOf = (groupID: string) => positionGroups.find(group => group.groupID === groupID)?.service
-
-/** Returns how to give a group members, or to remove a group that is no longer used. */
-function startReader(groupID: string): string {
-  const service = serviceOf(groupID)
-  if (service !== undefined) return `start its service (npm run service -- ${service}), or fix what its log shows`
-  return `start the program that reads it, or delete the group if none does: ${orderly} groups delete ${groupID}`
 }
 
 export interface DisabledTarget {
@@ -193,12 +183,12 @@ function groupFindings({ groups, nowMs }: Facts, { waitingMs }: Thresholds): Fin
       const ageMs = waitingSinceMs === undefined ? 0 : nowMs - waitingSinceMs
       if (ageMs < waitingMs) continue
       const isHeld = (committedOffset ?? 0n) >= stableOffset && stableOffset < endOffset
-      const who = member?.instanceID ?? member?.clientID
+      const who = member?.instanceID ?? member?.clientID ?? ''
       const todo = isHeld
         ? `an open transaction blocks it: end it as the finding about transactions says; ${orderly} doctor --transaction 0 lists all`
         : member === undefined
           ? 'no member reads this partition: start another instance of its service, unless a rebalance is in progress'
-          : `check the log of ${who}: restore what it waits for (a database, the registry), restart it, or start more instances`
+          : continueReader(groupID, who)
       const what = `${topic}/${partition} has not advanced for ${formatDuration(ageMs)}: ${plural(own.lagRecords, 'pending record')}`
       found.push(problem(`group ${groupID}`, what, todo))
     }

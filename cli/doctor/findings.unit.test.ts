@@ -174,6 +174,25 @@ const cases: [Partial<Facts>, RegExp][] = [
   ],
   [{ groups: [{ ...group, groupID: 'reports', members: [], lag: [] }] }, /^hint group reports: has no members\./],
   [
+    { groups: [{ ...group, groupID: 'connect-audit', members: [], lag: [] }] },
+    /^hint group connect-audit: .*let the connector that reads it run \(docs\/runbooks\/OrderlyAuditStopped\.md\)/
+  ],
+  [
+    { groups: [{ ...group, groupID: 'connect-audit' }] },
+    /^problem group connect-audit: .* pending records\. fix what the log of Kafka Connect shows/
+  ],
+  [
+    {
+      groups: [
+        {
+          ...{ ...group, groupID: 'connect-audit' },
+          lag: [{ ...lag, waitingSinceMs: undefined, lagRecords: 0, beginningOffset: 12n }]
+        }
+      ]
+    },
+    /were removed before they were read\. start the program that reads it: it continues after them with its next record/
+  ],
+  [
     { groups: [{ ...group, state: 'PreparingRebalance', lag: [] }] },
     /^hint group orders-created: is PreparingRebalance/
   ],

@@ -3,6 +3,7 @@ import { brokerRetention, operationLogTopic, topicConfig, topicNames } from '@or
 import { deadLetterTopic, type PartitionLag, type TopicDescription } from '@orderly/kafka'
 import { orderly } from '../command-line/command.ts'
 import { type Finding, problem } from './finding.ts'
+import { continueAfterRemoved } from './readers.ts'
 
 interface TopicFacts extends TopicDescription {
   readonly configs: ReadonlyMap<string, string>
@@ -117,7 +118,7 @@ export function unreadFindings({ topics, groups, nowMs }: RetentionFacts): Findi
   return groups.flatMap(({ groupID, lag }) => {
     const removed = lag.filter(isRemoved).map(({ topic, partition, committedOffset, beginningOffset }) => {
       const what = `the records ${committedOffset} to ${beginningOffset} of ${topic}/${partition} were removed before they were read`
-      const todo = `start the service that reads it (npm run service -- NAME): it continues after them and records an incident, which ${orderly} positions acknowledge closes; raise retention.ms`
+      const todo = `${continueAfterRemoved(groupID)}; raise retention.ms`
       return problem(`group ${groupID}`, what, todo)
     })
     const endangered = lag.flatMap(own => {
