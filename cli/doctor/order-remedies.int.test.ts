@@ -18,7 +18,7 @@ test('findings about an order go away once their advice is followed', { timeout:
   }
   await createMissingTopics(connection, { partitions: 1, replicationFactor: 1 })
   const startInventory = () => startService(t, 'inventory', environment)
-  const service = await startService(t, 'order', environment)
+  let service = await startService(t, 'order', environment)
   const place = async (address: string, idempotencyKey: string) => {
     const response = await fetch(`${address}/orders`, {
       method: 'POST',
@@ -40,7 +40,7 @@ test('findings about an order go away once their advice is followed', { timeout:
     const { findings } = await askTool<{ findings: Finding[] }>(environment, 'doctor', orderID)
     return findings.filter(({ about }) => about === `order ${orderID}`)
   }
-  const inventory = await startInventory()
+  let inventory = await startInventory()
   const stock = await runTool({ ...environment, INVENTORY_URL: inventory.url }, 'stock', 'set', 'MUG', '--on-hand', '9')
   assert.equal(stock.code, 0, stock.stderr)
   const decided = await place(service.url, randomUUID())
@@ -62,7 +62,7 @@ test('findings about an order go away once their advice is followed', { timeout:
     const [end] = await inspector.offsets([partition], 'end')
     assert.ok(end)
     await deleteRecords(connection, partition, end.offset)
-    await startInventory()
+    inventory = await startInventory()
     const incidents = () => asSuperuser(url, "SELECT FROM inventory.incidents WHERE kind = 'offsets_skipped'")
     await waitUntil(async () => (await incidents()).length > 0, { what: 'the incident', deadlineMs: 60_000 })
     const [found] = await diagnose(lost)
@@ -80,6 +80,22 @@ test('findings about an order go away once their advice is followed', { timeout:
       ['hint']
     )
     assert.deepEqual(await diagnose(again), [])
+  })
+
+  await t.test('an outcome that shops do not see: start the order service', async () => {
+    await inventory.stop()
+    const unseen = await place(service.url, randomUUID())
+    await untilStatus(unseen, 'accepted')
+    await service.stop()
+    inventory = await startInventory()
+    const outcomes = () => asSuperuser(url, `SELECT FROM inventory.outcomes WHERE order_id = '${unseen}'`)
+    await waitUntil(async () => (await outcomes()).length > 0, { what: 'the outcome', deadlineMs: 60_000 })
+    const [found] = await diagnose(unseen)
+    assert.equal(found?.what, 'is reserved, but shops do not see that yet')
+    assert.match(found?.todo ?? '', /^start the order service \(npm run service -- order\)/)
+    service = await startService(t, 'order', environment)
+    await untilStatus(unseen, 'reserved')
+    assert.deepEqual(await diagnose(unseen), [])
   })
 
   await t.test('an idempotency key without an order: repeat the request with the same key', async () => {
