@@ -25,7 +25,8 @@ interface Leader {
 
 const maxBytes = 32 * 1024 * 1024
 const uncommitted = 0
-const patienceMs = 30_000
+/** Guards against a broker that never returns. It is not a bound for a slow machine. */
+const patienceMs = 180_000
 const retryDelayMs = 200
 
 /**

@@ -54,7 +54,7 @@ export interface History {
 /** Speed of the machine at one time. */
 export interface MachineSample {
   readonly atMs: number
-  /** Time of a fixed computation, divided by its time on the reference machine without other load. */
+  /** Time of fixed work, divided by its time on the reference machine without other load. */
   readonly slowdown: number
 }
 

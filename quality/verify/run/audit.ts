@@ -20,7 +20,8 @@ interface AuditOptions extends ServersOptions, Pick<ConnectOptions, 'connection'
   readonly replicationFactor: number
 }
 
-const restartDeadlineMs = 90_000
+/** Guards against a worker that never starts. It is not a bound for a slow machine. */
+const restartDeadlineMs = 240_000
 
 /** Starts Kafka Connect with the audit connector as the launcher does, but behind the proxies. */
 export async function startAudit(options: AuditOptions): Promise<FaultyServer> {

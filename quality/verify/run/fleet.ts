@@ -213,20 +213,17 @@ export class Fleet {
 
   /**
    * Resolves when every wanted instance is ready.
-   * @throws Error naming the first one that is not in time
+   * @throws Error naming the first one that is not ready when `isTooLate` returns true
    */
-  async allReady(deadlineMs: number): Promise<void> {
-    const until = Date.now() + deadlineMs
+  async allReady(isTooLate: () => boolean): Promise<void> {
     for (const instance of this.#instances.values()) {
       if (!instance.isWanted) continue
       let isReady = false
-      while (!isReady && Date.now() < until) {
+      while (!isReady && !isTooLate()) {
         isReady = instance.current !== undefined && (await this.#isReadyWithin(instance.current, 1_000))
       }
       if (!isReady)
-        throw new Error(
-          `${instance.name} is not ready after ${deadlineMs / 1_000} s; see its log: ${instance.current?.child.logFile}`
-        )
+        throw new Error(`${instance.name} is not ready in time; see its log: ${instance.current?.child.logFile}`)
     }
   }
 

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { partitionKey } from '@orderly/kafka'
-import { waitUntil } from '@orderly/launcher'
+import { recoveryBoundMs } from '../checker/guarantees/recovers.ts'
 import { countAudited, countVisible } from '../collect/audit.ts'
 import type { KafkaLog, LogEnd } from '../collect/kafka-log.ts'
 import { allTopics } from '../collect/topics.ts'
 import { isVisible, withTransactions } from '../collect/transactions.ts'
 import type { GroupDescription, Recovery } from '../history/history.ts'
-import { slowdownIn } from '../history/slowdown.ts'
 import type { Machine } from './machine.ts'
 import { withDatabase } from './servers.ts'
 
@@ -21,14 +20,8 @@ export const groups: readonly GroupDescription[] = [
 ]
 
 const pollMs = 200
-const serviceBoundMs = 15_000
-const serverBoundMs = 20_000
 /** Multiple of the bound to wait for, which distinguishes slow recovery from none. */
 const patience = 3
-
-export function boundFor(kinds: readonly string[]): number {
-  return kinds.some(kind => /broker|postgres|>/.test(kind)) ? serverBoundMs : serviceBoundMs
-}
 
 /**
  * Measures the time from now until everything that is pending now is processed: each group in turn
@@ -37,13 +30,13 @@ export function boundFor(kinds: readonly string[]): number {
  */
 export async function measureRecovery(
   log: KafkaLog,
-  { samples }: Machine,
+  machine: Machine,
   kinds: readonly string[],
   signal: AbortSignal
 ): Promise<Recovery> {
   const healedAtMs = Date.now()
-  const bound = () => boundFor(kinds) * slowdownIn(samples, healedAtMs, Date.now())
-  const isTooLate = () => Date.now() > healedAtMs + bound() * patience
+  const bound = () => machine.extend(recoveryBoundMs(kinds), healedAtMs)
+  const isTooLate = machine.startBound(recoveryBoundMs(kinds) * patience)
   let missing = ''
   for (const { group, inputs } of groups) {
     const ends = await endsOf(log, inputs)
@@ -71,69 +64,73 @@ export async function measureRecovery(
   return { healedAtMs, kinds, boundMs: bound(), tookMs: Date.now() - healedAtMs }
 }
 
-const notifyDeadlineMs = 120_000
+/** Bounds of the waits at the end of a run. The machine extends them. */
+const notifyBoundMs = 120_000
 /** Covers the longest hold and repeated expiry requests. */
-const holdsDeadlineMs = 30_000
+const holdsBoundMs = 30_000
+const auditBoundMs = 60_000
 
-/** Resolves when no delivery is pending. @throws Error after the deadline */
-export async function allNotified(databaseURL: string, signal: AbortSignal): Promise<void> {
-  const isDone = () =>
-    withDatabase(databaseURL, async client => {
-      const { rows } = await client.query('SELECT FROM notification.deliveries WHERE finished_at IS NULL LIMIT 1')
-      return rows.length === 0
-    })
-  await waitUntil(isDone, { what: 'the last notification', deadlineMs: notifyDeadlineMs, signal })
+export interface WaitOptions {
+  readonly machine: Machine
+  readonly databaseURL: string
+  readonly signal: AbortSignal
+}
+
+/** Resolves when no delivery is pending. @throws Error after the bound */
+export async function allNotified(options: WaitOptions): Promise<void> {
+  const isDone = () => isEmpty(options, 'SELECT FROM notification.deliveries WHERE finished_at IS NULL LIMIT 1')
+  await waitFor('the last notification', isDone, notifyBoundMs, options)
 }
 
 /**
  * Resolves when no hold is open, except those of users whose change requests are dead letters.
- * @throws Error after the deadline
+ * @throws Error after the bound
  */
-export async function allHoldsEnded(
-  databaseURL: string,
-  blockedUsers: readonly string[],
-  signal: AbortSignal
-): Promise<void> {
-  const isDone = () =>
-    withDatabase(databaseURL, async client => {
-      const { rows } = await client.query('SELECT FROM inventory.holds WHERE user_id <> ALL($1) LIMIT 1', [
-        blockedUsers
-      ])
-      return rows.length === 0
-    })
-  await waitUntil(isDone, { what: 'the confirmation or release of the last hold', deadlineMs: holdsDeadlineMs, signal })
+export async function allHoldsEnded(blockedUsers: readonly string[], options: WaitOptions): Promise<void> {
+  const isDone = () => isEmpty(options, 'SELECT FROM inventory.holds WHERE user_id <> ALL($1) LIMIT 1', [blockedUsers])
+  await waitFor('the confirmation or release of the last hold', isDone, holdsBoundMs, options)
 }
 
-/** Resolves when the aggregator has published all its counts. @throws Error after the deadline */
-export async function allRatesPublished(databaseURL: string, signal: AbortSignal): Promise<void> {
-  const isDone = () =>
-    withDatabase(databaseURL, async client => {
-      const { rows } = await client.query('SELECT FROM aggregator.windows WHERE revision > published_revision LIMIT 1')
-      return rows.length === 0
-    })
-  await waitUntil(isDone, {
-    what: 'the publication of the last orders per minute',
-    deadlineMs: notifyDeadlineMs,
-    signal
-  })
+/** Resolves when the aggregator has published all its counts. @throws Error after the bound */
+export async function allRatesPublished(options: WaitOptions): Promise<void> {
+  const isDone = () => isEmpty(options, 'SELECT FROM aggregator.windows WHERE revision > published_revision LIMIT 1')
+  await waitFor('the publication of the last orders per minute', isDone, notifyBoundMs, options)
 }
-
-const auditDeadlineMs = 60_000
 
 /**
  * Resolves when every record has an audit row or a dead letter of the connector. Requires that no
  * service writes any more.
- * @throws Error after the deadline
+ * @throws Error after the bound
  */
-export async function allAudited(log: KafkaLog, databaseURL: string, signal: AbortSignal): Promise<void> {
+export async function allAudited(log: KafkaLog, options: WaitOptions): Promise<void> {
   const expected = await countVisible(log)
-  const isDone = async () => (await countAudited(databaseURL, log)) >= expected
-  await waitUntil(isDone, {
-    what: `the audit of all ${expected} records`,
-    deadlineMs: auditDeadlineMs,
-    signal,
-    intervalMs: 500
-  })
+  const isDone = async () => (await countAudited(options.databaseURL, log)) >= expected
+  await waitFor(`the audit of all ${expected} records`, isDone, auditBoundMs, options)
+}
+
+async function isEmpty({ databaseURL }: WaitOptions, query: string, values: unknown[] = []): Promise<boolean> {
+  return withDatabase(databaseURL, async client => (await client.query(query, values)).rows.length === 0)
+}
+
+/** Polls until `isDone` neither returns false nor rejects. @throws Error after the bound */
+async function waitFor(
+  what: string,
+  isDone: () => Promise<boolean>,
+  boundMs: number,
+  { machine, signal }: WaitOptions
+): Promise<void> {
+  const isTooLate = machine.startBound(boundMs)
+  let cause: unknown
+  while (!isTooLate()) {
+    signal.throwIfAborted()
+    try {
+      if (await isDone()) return
+    } catch (error) {
+      cause = error
+    }
+    await delay(pollMs, undefined, { signal })
+  }
+  throw new Error(`timed out waiting for ${what}`, { cause })
 }
 
 async function endsOf(log: KafkaLog, topics: readonly string[]): Promise<ReadonlyMap<string, LogEnd>> {

@@ -45,7 +45,8 @@ export interface RunContext {
   readonly note: (text: string) => void
 }
 
-const readyDeadlineMs = 60_000
+/** Bound for the start of all services. The machine extends it. */
+const readyBoundMs = 60_000
 
 /**
  * Starts the services, runs planned load and faults, heals, waits for completion, and collects the
@@ -68,7 +69,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
   const log = new KafkaLog(servers.brokers)
   const producer = await createProducer({ brokers: servers.brokers, clientID: 'orderly-verify' })
   const webhooks = await startWebhookTarget(seed)
-  const machine = new Machine()
+  const machine = new Machine(directories.run)
   const fleet = new Fleet({
     supervisor,
     journals,
@@ -86,7 +87,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     for (const [service, count] of Object.entries(topology.instances)) {
       for (let index = 1; index <= count; index++) await fleet.start(service as ServiceName, index)
     }
-    await fleet.allReady(readyDeadlineMs)
+    await fleet.allReady(machine.startBound(readyBoundMs))
     const startedAtMs = Date.now()
     const injector = createInjector({ fleet, servers, producer, note })
     const recoveries: Recovery[] = []
@@ -103,11 +104,12 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     const { requests, changeRequests } = await stopping
     const blockedUsers = injector.poison.filter(({ topic }) => topic === topicNames.ordersChanges).map(({ key }) => key)
     note('waiting for the end of the last hold and for all notifications')
-    await allHoldsEnded(servers.databaseURL, blockedUsers, signal).catch(error => note(error.message))
+    const waiting = { machine, databaseURL: servers.databaseURL, signal }
+    await allHoldsEnded(blockedUsers, waiting).catch(error => note(error.message))
     // The last orders must be processed before the history is collected.
     await measureRecovery(log, machine, [], signal)
     for (const isDone of [allNotified, allRatesPublished]) {
-      await isDone(servers.databaseURL, signal).catch(error => note(error.message))
+      await isDone(waiting).catch(error => note(error.message))
     }
 
     async function injectPlannedFaults(): Promise<void> {
@@ -132,7 +134,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
 
     note('stopping the services')
     await fleet.stop()
-    if (servers.hasConnect) await allAudited(log, servers.databaseURL, signal).catch(error => note(error.message))
+    if (servers.hasConnect) await allAudited(log, waiting).catch(error => note(error.message))
     note('collecting the history')
     return await collect({
       seed,

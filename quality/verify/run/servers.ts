@@ -57,7 +57,8 @@ export interface SharedServers {
 }
 
 const partitions = 4
-const restartDeadlineMs = 45_000
+/** Guards against a broker that never starts. It is not a bound for a slow machine. */
+const restartDeadlineMs = 180_000
 
 export async function startSharedServers({ supervisor, directories }: ServersOptions): Promise<SharedServers> {
   const java = await javaWith([kafkaJars, registryJars], supervisor, text => process.stderr.write(`${text}\n`))
