@@ -2,6 +2,7 @@
 
 export { auditDeadLetterTopic } from '../deploy/connect/connector.ts'
 export { type CommandContext, runCommand } from './commands/command.ts'
+export { compiledClasses } from './components/compile-java.ts'
 export { type ConnectOptions, startConnect, startWorker } from './components/connect.ts'
 export { fetchJars } from './components/fetch-jars.ts'
 export { readLock as lockedJars } from './components/jar-lock.ts'
@@ -10,11 +11,13 @@ export {
   connectJarSets,
   connectJars,
   jarsHome,
+  javaCompilerJars,
   kafkaJars,
   kafkaZookeeperJars,
   peersJars,
   registryJars
 } from './components/jars.ts'
+export { javaCommand } from './components/java-process.ts'
 export { type KafkaNode, type KafkaOptions, restartKafkaNode, startKafka } from './components/kafka.ts'
 export { type PostgresOptions, startPostgres } from './components/postgres.ts'
 export type { DatabaseAccess } from './components/postgres-credentials.ts'

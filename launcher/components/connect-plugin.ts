@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { existsSync, globSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { jarsDirectory, projectDirectory } from '../directories.ts'
 import type { Java } from '../preflight/java.ts'
-import { runToEnd, type Supervisor } from '../processes/supervisor.ts'
+import type { Supervisor } from '../processes/supervisor.ts'
+import { compileJava } from './compile-java.ts'
 import { jarFile } from './jar-file.ts'
-import { auditSinkJars, avroConverterJars, classPath, connectJars, jarsHome, javaCompilerJars } from './jars.ts'
-import { javaCommand } from './java-process.ts'
+import { auditSinkJars, avroConverterJars, connectJars, jarsHome } from './jars.ts'
 
 const source = join(projectDirectory, 'deploy', 'connect', 'plugin')
 const libraries = [avroConverterJars, auditSinkJars]
@@ -40,18 +40,8 @@ export async function preparePlugins(supervisor: Supervisor, java: Java): Promis
 }
 
 async function compile(supervisor: Supervisor, java: Java, output: string) {
-  await mkdir(output)
-  const path = await Promise.all([connectJars, ...libraries].map(classPath))
-  await runToEnd(
-    supervisor,
-    javaCommand(java, {
-      name: 'connect-plugin-compile',
-      args: [
-        ...['-jar', join(jarsHome(javaCompilerJars), javaCompilerJars.mainFile), '-17', '-proc:none', '-nowarn'],
-        ...['-cp', path.join(delimiter), '-d', output, source]
-      ]
-    })
-  )
+  const sources = { name: 'connect-plugin', source, libraries: [connectJars, ...libraries] }
+  await compileJava(supervisor, java, sources, output)
   const entries = await entriesUnder(output, '**/*.class')
   await rm(output, { recursive: true })
   return entries

@@ -52,7 +52,7 @@ export const spec: CommandSpec = {
     ...commonOptions
   },
   notes:
-    'Exit codes: 0 no violation, 1 violations (or a mutant not found), 2 the run could not be completed, 64 wrong arguments.'
+    'Exit codes: 0 no violation, 1 violations (or a mutant not found), 2 the run could not be completed, 3 no violation, but too many results are unknown, 64 wrong arguments.'
 }
 
 /** Interprets the parsed arguments. @throws UsageError */

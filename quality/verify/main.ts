@@ -11,6 +11,8 @@ import { type Report, toReport } from './report/report.ts'
 import { run } from './run/run.ts'
 import { startServers, startSharedServers } from './run/servers.ts'
 
+/** Exit code of a run without violations about which too little is known. */
+const inconclusiveCode = 3
 const startedAt = performance.now()
 const note = (text: string) =>
   process.stderr.write(`${((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${text}\n`)
@@ -60,5 +62,6 @@ await runCommand(spec, async ({ supervise, signal, ...parsed }) => {
 
 function tell(report: Report, { asJSON }: Arguments): number {
   process.stdout.write(`${asJSON ? JSON.stringify(report, undefined, 2) : `\n${describeReport(report)}`}\n`)
-  return report.ok ? 0 : 1
+  if (report.ok) return 0
+  return report.violations > 0 || report.crossCheck?.agrees === false ? 1 : inconclusiveCode
 }

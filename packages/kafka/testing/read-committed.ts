@@ -6,14 +6,14 @@ import { beginningOffsets, Fetcher } from '../fetch/fetcher.ts'
 import { type RecordedRecord, toRecorded } from './in-memory-broker.ts'
 
 /**
- * Reads a topic from its beginning with `read_committed` and without a group, until `enough`
- * returns true.
+ * Reads topics from their beginning with `read_committed` and without a group, until `enough`
+ * returns true. `enough` is called with all records so far, before each poll and after the last one.
  *
  * @throws the signal's reason when it is aborted before that
  */
 export async function readCommitted(
   connection: KafkaConnection,
-  topic: string,
+  topics: string | readonly string[],
   enough: (records: readonly RecordedRecord[]) => boolean,
   options: { readonly signal?: AbortSignal; readonly maxPartitionBytes?: number; readonly pace?: FetchPace } = {}
 ): Promise<RecordedRecord[]> {
@@ -29,10 +29,11 @@ export async function readCommitted(
   const onAbort = () => fetcher.wake()
   signal.addEventListener('abort', onAbort)
   try {
-    const partitions = (await whileRetryable(cluster, signal, () => cluster.partitions(topic))).map((_, partition) => ({
-      topic,
-      partition
-    }))
+    const partitions: { topic: string; partition: number }[] = []
+    for (const topic of [topics].flat()) {
+      const found = await whileRetryable(cluster, signal, () => cluster.partitions(topic))
+      for (const partition of found.keys()) partitions.push({ topic, partition })
+    }
     fetcher.assign(await whileRetryable(cluster, signal, () => beginningOffsets(cluster, partitions)))
     const records: RecordedRecord[] = []
     while (!enough(records)) {

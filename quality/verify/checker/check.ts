@@ -13,6 +13,7 @@ import { orderKept } from './guarantees/order-kept.ts'
 import { ratesAddUp } from './guarantees/rates-add-up.ts'
 import { recovers } from './guarantees/recovers.ts'
 import { reservationsMatch } from './guarantees/reservations-match.ts'
+import { statusShown } from './guarantees/status-shown.ts'
 import { stockConserved } from './guarantees/stock-conserved.ts'
 import { zombiesHarmless } from './guarantees/zombies-harmless.ts'
 import { collectContext, type ViolationContext } from './violation-context.ts'
@@ -32,7 +33,8 @@ export const guarantees: readonly Guarantee[] = [
   allNotified,
   zombiesHarmless,
   recovers,
-  deadLetteredOnce
+  deadLetteredOnce,
+  statusShown
 ]
 
 export interface Violation {

@@ -7,11 +7,14 @@ import { check, countViolations, guarantees } from './check.ts'
 import { cleanHistory as cleanOrders } from './testing/clean-history.ts'
 import { rowOf, withAudit, withAuditRows } from './testing/with-audit.ts'
 import { isRate, rateOf, withRates } from './testing/with-rates.ts'
+import { changingPolls } from './testing/with-reads.ts'
+import { changingStatus, withStatus } from './testing/with-status.ts'
+import { withStockChanges } from './testing/with-stock-changes.ts'
 
 const { ordersCreated, ordersChanges, inventoryReserved, inventoryFailed } = topicNames
 
 const cleanHistory = (seed: number, requestCount?: number): History =>
-  withAudit(withRates(cleanOrders(seed, requestCount)))
+  withStatus(withAudit(withRates(withStockChanges(cleanOrders(seed, requestCount)))))
 
 test('clean histories of any seed and length have no violation', () => {
   fc.assert(
@@ -40,6 +43,15 @@ test('a slow machine extends the time in which a zombie exits', () => {
   const found = (history: History) => check(history).flatMap(({ violations }) => violations)
   assert.equal(found(late).length, 1)
   assert.deepEqual(found({ ...late, machine }), [])
+})
+
+test('a refusal of a valid order is a violation of guarantee 1', () => {
+  const history = cleanOrders(4)
+  const orderID = acceptedID(history)
+  const refused = withRequest(history, orderID, { result: { kind: 'failed', status: 400 } })
+  const quiet = withoutRecords(refused, record => isOrderOf(record, orderID))
+  const summaries = check(quiet).flatMap(({ violations }) => violations.map(({ summary }) => summary))
+  assert.ok(summaries.includes('a valid order was refused with 400'))
 })
 
 test('a history survives serialization to JSON', () => {
@@ -176,17 +188,7 @@ const planted: readonly (readonly [number, string, (history: History) => History
       })
   ],
   [3, 'an outcome has no order', history => withoutRecords(history, record => isOrderOf(record, acceptedID(history)))],
-  [3, 'the reader returned an aborted record', history => withReads(history, 'aborted', reads => reads)],
-  [
-    3,
-    'the reader did not return a committed record',
-    history => withReads(history, undefined, reads => reads.slice(1))
-  ],
-  [
-    3,
-    'the reader returned a record twice',
-    history => withReads(history, undefined, reads => [...reads, reads[0] ?? 0])
-  ],
+  [3, 'a reader did not return a record', history => changingPolls(history, 'java-1', polls => polls.slice(1))],
   [
     3,
     'a notification reports an outcome that was never committed',
@@ -262,22 +264,8 @@ const planted: readonly (readonly [number, string, (history: History) => History
         )
       )
   ],
-  [
-    6,
-    'an order failed despite sufficient stock',
-    history => ({
-      ...history,
-      initialStock: Object.fromEntries(Object.keys(history.initialStock).map(sku => [sku, 1_000_000]))
-    })
-  ],
-  [
-    6,
-    'an order was reserved despite a shortage',
-    history => ({
-      ...history,
-      initialStock: Object.fromEntries(Object.keys(history.initialStock).map(sku => [sku, 0]))
-    })
-  ],
+  [6, 'an order failed despite sufficient stock', history => withoutChanges(history, 1_000_000)],
+  [6, 'an order was reserved despite a shortage', history => withoutChanges(history, 0)],
   [
     6,
     'a shortage has a wrong available quantity',
@@ -708,6 +696,14 @@ const planted: readonly (readonly [number, string, (history: History) => History
       withRecords(history, records =>
         records.map(record => (record.topic.endsWith('.dlq') ? { ...record, offset: 10_000 - record.offset } : record))
       )
+  ],
+  [
+    17,
+    'an order is not listed at the end',
+    history =>
+      changingStatus(history, ({ lists }) => ({
+        lists: lists.map(list => (list.isFinal ? { ...list, pages: [] } : list))
+      }))
   ]
 ]
 
@@ -839,27 +835,15 @@ function withZombieOnAwayBroker(
   }
 }
 
+/** Replaces all stock movements by those that put this number of pieces of each SKU in. */
+function withoutChanges(history: History, pieces: number): History {
+  const seeds = history.tables.movements?.filter(({ kind }) => kind === 'seed') ?? []
+  return withTables(history, () => ({ movements: seeds.map(row => ({ ...row, delta: pieces, available: pieces })) }))
+}
+
 function withStock(
   history: History,
   change: (row: History['tables']['stock'][number]) => History['tables']['stock'][number]
 ): History {
   return withTables(history, ({ stock }) => ({ stock: stock.map((row, index) => (index === 0 ? change(row) : row)) }))
-}
-
-/**
- * Changes the offsets that the reader returned for one partition. If a transaction state is given,
- * first adds the offset of a record in that state.
- */
-function withReads(
-  history: History,
-  transaction: RecordedRecord['transaction'] | undefined,
-  change: (reads: readonly number[]) => readonly number[]
-): History {
-  const { topic, partition, offset } = history.records.find(
-    record => transaction === undefined || record.transaction === transaction
-  ) as RecordedRecord
-  const name = `${topic}/${partition}`
-  const reads = history.committedReads[name] ?? []
-  const given = transaction === undefined ? reads : [...reads, offset].toSorted((a, b) => a - b)
-  return { ...history, committedReads: { ...history.committedReads, [name]: change(given) } }
 }

@@ -9,6 +9,7 @@ import type {
   RecordedRecord,
   SettlementRow
 } from '../history/history.ts'
+import type { StatusRead, StreamEvent } from '../history/status-reads.ts'
 import type { Evidence } from './evidence.ts'
 import type { Finding } from './guarantee.ts'
 
@@ -23,6 +24,8 @@ export interface ViolationContext {
   readonly reservation: readonly { readonly sku: string; readonly quantity: number }[]
   readonly settlements: readonly SettlementRow[]
   readonly notifications: readonly NotificationLine[]
+  readonly statusReads: readonly StatusRead[]
+  readonly streamEvents: readonly StreamEvent[]
   readonly passes: readonly Pass[]
   readonly incarnations: readonly Incarnation[]
   readonly faults: readonly FaultRun[]
@@ -65,6 +68,10 @@ export function collectContext(evidence: Evidence, finding: Finding): ViolationC
     reservation: history.tables.reservationLines.filter(line => line.orderID === orderID),
     settlements: history.tables.settlements.filter(row => row.orderID === orderID),
     notifications: history.notifications.filter(line => line.orderID === orderID),
+    statusReads: (history.statusReads?.reads ?? []).filter(read => read.orderID === orderID),
+    streamEvents: (history.statusReads?.streams ?? []).flatMap(stream =>
+      stream.orderID === orderID ? stream.events : []
+    ),
     passes: history.passes.filter(({ pid, atMs }) => pids.has(pid) && isNear(atMs, times)).slice(-20),
     incarnations: history.incarnations.filter(({ pid }) => pids.has(pid)),
     faults: nearestFaults(history.faults, times)

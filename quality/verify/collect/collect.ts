@@ -1,19 +1,19 @@
-import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type {
   ChangeRequestBody,
   GroupDescription,
   History,
   Incarnation,
-  MachineSample,
   OrderRequest,
   Recovery
 } from '../history/history.ts'
+import type { StatusReads } from '../history/status-reads.ts'
+import type { StockHistory } from '../history/stock.ts'
 import type { Topology } from '../plan/faults.ts'
-import { environmentNames, parseJournal } from '../preload/journal.ts'
+import { parseJournal } from '../preload/journal.ts'
+import type { Readers } from '../readers/readers.ts'
 import type { Injector } from '../run/inject.ts'
+import type { Machine } from '../run/machine.ts'
 import type { Servers } from '../run/servers.ts'
 import type { WebhookTarget } from '../run/webhook-target.ts'
 import { dumpAudit } from './audit.ts'
@@ -34,11 +34,13 @@ export interface CollectOptions {
   readonly webhooks: Pick<WebhookTarget, 'target' | 'attempts'>
   readonly incarnations: readonly { readonly record: Incarnation; readonly journal: string; readonly logFile: string }[]
   readonly recoveries: readonly Recovery[]
-  readonly machine: readonly MachineSample[]
+  readonly statusReads: StatusReads
+  readonly stock: StockHistory
+  readonly readers: Pick<Readers, 'finish'>
+  readonly machine: Machine
   readonly groups: readonly GroupDescription[]
   readonly log: KafkaLog
   readonly servers: Servers
-  readonly mutant: string | undefined
 }
 
 /** Collects all data of a run into a history. */
@@ -82,7 +84,7 @@ export async function collect(options: CollectOptions): Promise<History> {
     incarnations: options.incarnations.map(({ record }) => record),
     passes,
     ...topics,
-    committedReads: await readCommitted(servers.brokers, topics.records, options.mutant),
+    reads: await options.readers.finish(topics.records, options.machine),
     groups,
     tables,
     ...(servers.hasConnect && { audit: await dumpAudit(servers.databaseURL, log) }),
@@ -93,32 +95,8 @@ export async function collect(options: CollectOptions): Promise<History> {
       exhausted: await collectExhausted(log)
     },
     recoveries,
-    machine: options.machine
+    statusReads: options.statusReads,
+    stock: options.stock,
+    machine: options.machine.samples
   }
-}
-
-const readerDeadlineMs = 120_000
-
-/** Reads all topics with our `read_committed` reader, in a separate process. */
-async function readCommitted(
-  brokers: readonly string[],
-  records: History['records'],
-  mutant: string | undefined
-): Promise<History['committedReads']> {
-  const last: Record<string, Record<string, number>> = {}
-  for (const { topic, partition, offset, transaction } of records) {
-    last[topic] ??= {}
-    if (transaction === 'none' || transaction === 'committed') last[topic][partition] = offset
-  }
-  const plant = import.meta.resolve('../preload/plant-mutant.ts')
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [`--import=${plant}`, join(import.meta.dirname, 'committed-reader.ts'), JSON.stringify({ brokers, last })],
-    {
-      maxBuffer: 256 * 1024 * 1024,
-      timeout: readerDeadlineMs,
-      env: { ...process.env, ...(mutant !== undefined && { [environmentNames.mutant]: mutant }) }
-    }
-  )
-  return JSON.parse(stdout) as History['committedReads']
 }

@@ -1,22 +1,16 @@
 import { topicNames } from '@orderly/contracts'
-import { runKafkaTool } from '@orderly/launcher/testing'
 import { isVisible } from '../checker/evidence.ts'
 import type { History } from '../history/history.ts'
 import { countOrders } from '../report/counts.ts'
 import type { CrossCheck } from '../report/report.ts'
 import { type Servers, withDatabase } from '../run/servers.ts'
 
-const idleMs = 8_000
-
 /**
  * Compares the history with counts that share no code with the verifier: from Kafka's own
- * `read_committed` consumer, and from sums in Postgres.
+ * `read_committed` consumer, which read during the run, and from sums in Postgres.
  */
-export async function crossCheck(
-  history: History,
-  servers: Pick<Servers, 'brokers' | 'databaseURL'>
-): Promise<CrossCheck> {
-  const [java, sql] = [await countWithJava(servers.brokers), await countWithSQL(servers.databaseURL)]
+export async function crossCheck(history: History, servers: Pick<Servers, 'databaseURL'>): Promise<CrossCheck> {
+  const [java, sql] = [countWithJava(history), await countWithSQL(servers.databaseURL)]
   const { stored, reserved, failed, confirmed, released, poison, poisonedChanges } = countOrders(history)
   // Orders with an early cancel that then became dead letters: decided, but without an outcome
   // event.
@@ -51,19 +45,13 @@ export async function crossCheck(
   return { agrees: Object.values(counts).every(([history, other]) => history === other), counts }
 }
 
-/** Counts records and distinct ids by event type, which is part of the header `event-id`. */
-async function countWithJava(brokers: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const topics = Object.values(topicNames).join('|').replaceAll('.', '\\.')
-  const printing = ['print.headers=true', 'print.value=false'].flatMap(option => ['--formatter-property', option])
-  const printed = await runKafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
-    ...['--bootstrap-server', brokers.join(','), '--include', topics],
-    ...['--isolation-level', 'read_committed', '--from-beginning', '--timeout-ms', String(idleMs)],
-    ...printing
-  ])
-  const ids = printed
-    .split('\n')
-    .filter(line => line !== '' && !line.startsWith('Processed a total'))
-    .map(line => /event-id:([^,\t]*)/.exec(line)?.[1] ?? '')
+/** Counts the records that the Java reader returned, and their distinct ids, by event type. */
+function countWithJava({ reads = [] }: History): ReadonlyMap<string, number> {
+  const topics: readonly string[] = Object.values(topicNames)
+  const polls = reads.filter(({ reader }) => reader.startsWith('java')).flatMap(run => run.polls)
+  const ids = polls
+    .filter(({ topic }) => topics.includes(topic))
+    .flatMap(({ records }) => records.map(([, , eventID = '']) => eventID))
   const counts = new Map<string, number>()
   const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
   const typeOf = (id: string) => id.split('-')[0] ?? ''

@@ -14,6 +14,10 @@ export async function dumpTables(databaseURL: string): Promise<Tables> {
       `SELECT order_id, kind, cause, sequence, changes_partition, changes_offset
         FROM inventory.settlements ORDER BY sequence`
     )
+    const movements = await client.query(
+      `SELECT movement_id, sequence, sku, kind, delta, available, reserved, reason, idempotency_key
+        FROM inventory.stock_movements ORDER BY sequence`
+    )
     return {
       stock: stock.rows.map(({ sku, available, reserved }) => ({
         sku,
@@ -42,6 +46,17 @@ export async function dumpTables(databaseURL: string): Promise<Tables> {
         sequence: Number(row.sequence),
         partition: row.changes_partition,
         offset: Number(row.changes_offset)
+      })),
+      movements: movements.rows.map(row => ({
+        movementID: row.movement_id,
+        sequence: Number(row.sequence),
+        sku: row.sku,
+        kind: row.kind,
+        delta: Number(row.delta),
+        available: Number(row.available),
+        reserved: Number(row.reserved),
+        reason: row.reason,
+        idempotencyKey: row.idempotency_key
       }))
     }
   })

@@ -57,7 +57,7 @@ async function dumpOffsetCommits(log: KafkaLog, groups: readonly string[]): Prom
 function toRecorded(
   topic: string,
   partition: number,
-  { record, offset, timestampMs, producerID, producerEpoch, transaction }: LogRecord,
+  { record, offset, timestampMs, producerID, producerEpoch, transaction, endedAtMs }: LogRecord,
   codec: Topic<OrderEvent>['codec'] | undefined
 ): RecordedRecord {
   const headers = headersOf(record)
@@ -72,6 +72,7 @@ function toRecorded(
     producerID,
     producerEpoch,
     transaction,
+    ...(transaction === 'committed' && { committedAtMs: endedAtMs }),
     valueDigest: record.value === null ? null : createHash('sha256').update(record.value).digest('hex').slice(0, 16),
     ...(event && { event })
   }

@@ -2,6 +2,9 @@ import type { OrderCreated } from '@orderly/contracts'
 import type { ChangeKind, Line, OptionalField, RequestPlan } from '../plan/load.ts'
 import type { WebhookAnswer } from '../plan/webhook-answers.ts'
 import type { FailpointSignal } from '../preload/journal.ts'
+import type { ReaderRun } from './reads.ts'
+import type { StatusReads } from './status-reads.ts'
+import type { MovementRow, StockHistory } from './stock.ts'
 
 /**
  * Everything that could be observed from outside during a run, and the only input of the checkers.
@@ -36,8 +39,13 @@ export interface History {
   readonly passes: readonly Pass[]
   readonly partitions: readonly PartitionEnd[]
   readonly records: readonly RecordedRecord[]
-  /** Offsets that our own `read_committed` reader returned, in that order, by `topic/partition`. */
-  readonly committedReads: Readonly<Record<string, readonly number[]>>
+  /** Absent in histories of earlier versions. */
+  readonly reads?: readonly ReaderRun[]
+  /**
+   * Offsets that our own `read_committed` reader returned after the run, by `topic/partition`. Only in
+   * histories of earlier versions.
+   */
+  readonly committedReads?: Readonly<Record<string, readonly number[]>>
   readonly offsetCommits: readonly OffsetCommit[]
   readonly groups: readonly GroupDescription[]
   readonly tables: Tables
@@ -47,6 +55,10 @@ export interface History {
   /** Attempts received by the failing webhook endpoint. Absent in histories of earlier versions. */
   readonly webhooks?: Webhooks
   readonly recoveries: readonly Recovery[]
+  /** Absent in histories of earlier versions. */
+  readonly statusReads?: StatusReads
+  /** Absent in histories of earlier versions. */
+  readonly stock?: StockHistory
   /** Absent in histories of earlier versions. */
   readonly machine?: readonly MachineSample[]
 }
@@ -62,8 +74,8 @@ export interface MachineSample {
 export interface OrderRequest extends RequestPlan {
   readonly sentAtMs: number
   readonly endedAtMs: number
-  readonly result:
-    | { readonly kind: 'ok'; readonly orderID: string }
+  readonly result: /** With the status of the order if the answer waited for it (`Prefer: wait`). */
+    | { readonly kind: 'ok'; readonly orderID: string; readonly status?: string }
     /** Permanently refused: the order must never appear anywhere. */
     | { readonly kind: 'failed'; readonly status: number }
     /** No answer, or an answer that leaves the result unknown. */
@@ -82,7 +94,7 @@ export interface ChangeRequestBody {
   readonly result: /** Answered 202. */
     | { readonly kind: 'asked' }
     /** Answered 200: the change has taken effect. */
-    | { readonly kind: 'fulfilled' }
+    | { readonly kind: 'fulfilled'; readonly status?: string }
     /** Answered 409: the change can no longer take effect. */
     | { readonly kind: 'refused'; readonly code: string }
     | { readonly kind: 'unknown'; readonly reason: string }
@@ -146,6 +158,8 @@ export interface RecordedRecord {
   readonly producerID: number
   readonly producerEpoch: number
   readonly transaction: 'none' | 'committed' | 'aborted' | 'open'
+  /** Time of the commit marker, if the record was written in a transaction that was committed. */
+  readonly committedAtMs?: number
   /** Shortened SHA-256 of the value, to compare the bytes of two records. */
   readonly valueDigest: string | null
   /** Absent if the value could not be decoded. */
@@ -197,6 +211,8 @@ export interface Tables {
   readonly outcomes: readonly OutcomeRow[]
   readonly reservationLines: readonly { readonly orderID: string; readonly sku: string; readonly quantity: number }[]
   readonly settlements: readonly SettlementRow[]
+  /** Absent in histories of earlier versions. */
+  readonly movements?: readonly MovementRow[]
 }
 
 export interface AuditDump {

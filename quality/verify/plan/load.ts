@@ -1,5 +1,6 @@
 import type { OrderCreated } from '@orderly/contracts'
 import { createRandom, type Random } from './random.ts'
+import { planWait } from './status-reads.ts'
 
 export interface Line {
   readonly sku: string
@@ -46,6 +47,8 @@ export interface RequestPlan extends OptionalFields {
   readonly idempotencyKey?: string
   /** Delay before each further attempt. */
   readonly retryDelaysMs?: readonly number[]
+  /** Seconds of `Prefer: wait`, with which the client waits for the outcome. */
+  readonly waitSeconds?: number
   /** Cancels and confirmations to send after the order is accepted. */
   readonly changeRequests?: readonly ChangePlan[]
 }
@@ -58,6 +61,8 @@ export interface ChangePlan {
   /** Time since the order was accepted. */
   readonly afterMs: number
   readonly endpoint: number
+  /** Seconds of `Prefer: wait`, with which the client waits for the change to take effect. */
+  readonly waitSeconds?: number
   /** Delay before each further attempt while the result is unknown. */
   readonly retryDelaysMs: readonly number[]
 }
@@ -87,6 +92,9 @@ export const poisonedUsers = ['mallory-1', 'mallory-2', 'mallory-3', 'mallory-4'
 /** Users whose keys have poison among change requests: orders are decided, but holds stay open. */
 export const poisonedChangers = ['trudy-1', 'trudy-2']
 
+/** All users of the load. */
+export const allUsers: readonly string[] = [...users, ...poisonedUsers, ...poisonedChangers]
+
 const patientMs = 12_000
 
 /**
@@ -111,7 +119,10 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
     const id = traceIDOf(seed, number)
     const retryDelaysMs = planRetries(random)
     const optional = planOptionalFields(random)
-    const changeRequests = planChanges(random, id, optional.holdSeconds)
+    const changeRequests = planChanges(random, id, optional.holdSeconds).map(plan => ({
+      ...plan,
+      ...waitOf(seed, plan.id)
+    }))
     yield {
       id,
       atMs: Math.round(atMs),
@@ -123,7 +134,8 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
       ...(defect !== undefined && { defect }),
       ...optional,
       ...(changeRequests.length > 0 && { changeRequests }),
-      ...(random.chance(0.6) && { idempotencyKey: id, retryDelaysMs })
+      ...(random.chance(0.6) && { idempotencyKey: id, retryDelaysMs }),
+      ...waitOf(seed, id)
     }
   }
 }
@@ -131,6 +143,12 @@ export function* planLoad(seed: number, { requestsPerSecond }: LoadOptions): Gen
 function planOptionalFields(random: Random): OptionalFields {
   const fields = optionalFieldNames.map(name => [name, optionalFields[name](random)] as const)
   return Object.fromEntries(fields.filter(([, value]) => value !== undefined))
+}
+
+/** Returns the wait of a request or change request, which does not depend on the rest of the plan. */
+function waitOf(seed: number, id: string): { readonly waitSeconds?: number } {
+  const waitSeconds = planWait(seed, id)
+  return waitSeconds === undefined ? {} : { waitSeconds }
 }
 
 function pickUser(random: Random): string {

@@ -28,7 +28,8 @@ notified: ${orders.notifiedEvents} events in ${orders.notifications} notificatio
       ])
     ),
     ...report.guarantees.flatMap(({ violations }) => violations.slice(0, 3).map(describeViolation)),
-    report.ok ? 'No violation.' : `${report.violations} violations.`
+    ...report.inconclusive.map(reason => `INCONCLUSIVE: ${reason}`),
+    report.violations === 0 ? 'No violation.' : `${report.violations} violations.`
   ]
   return sections.join('\n\n')
 }
@@ -71,6 +72,11 @@ function describeViolation({ guarantee, summary, around }: Violation): string {
     ...around.notifications.map(
       ({ atMs, id, instance, pid }) => `notified  ${time(atMs)} ${id} by ${instance} (${pid})`
     ),
+    ...around.statusReads.map(
+      ({ sentAtMs, endedAtMs, result }) =>
+        `status    ${time(sentAtMs)} to ${time(endedAtMs)} ${Object.values(result).join(' ')}`
+    ),
+    ...around.streamEvents.map(({ atMs, id, status }) => `event     ${time(atMs)} ${status} (${id})`),
     ...around.incarnations.map(
       ({ instance, pid, exit }) =>
         `process   ${instance} (${pid}) ${exit ? `ended with ${exit.code ?? exit.signal}` : 'runs'}`

@@ -1,11 +1,15 @@
 import { countViolations, type Verdict } from '../checker/check.ts'
+import { inconclusiveReasons } from '../checker/conclusive.ts'
 import type { History, Recovery } from '../history/history.ts'
 import { pointsOf, usualWeights } from '../plan/faults.ts'
 import { countOrders, type OrderCounts } from './counts.ts'
 
 /** Results of a run; printed as text or JSON. */
 export interface Report {
+  /** True without violations, if the run is conclusive. */
   readonly ok: boolean
+  /** Why too little is known about the run. */
+  readonly inconclusive: readonly string[]
   readonly seed: number
   readonly durationMs: number
   readonly orders: OrderCounts
@@ -29,8 +33,10 @@ export interface CrossCheck {
 
 export function toReport(history: History, verdicts: readonly Verdict[], crossCheck?: CrossCheck): Report {
   const violations = countViolations(verdicts)
+  const inconclusive = inconclusiveReasons(history)
   return {
-    ok: violations === 0 && crossCheck?.agrees !== false,
+    ok: violations === 0 && crossCheck?.agrees !== false && inconclusive.length === 0,
+    inconclusive,
     seed: history.seed,
     durationMs: history.endedAtMs - history.startedAtMs,
     orders: countOrders(history),

@@ -18,9 +18,10 @@ export function summarize(report: Report): string {
   ].join('\n')
 }
 
-function resultOf({ ok, violations, crossCheck }: Report): string {
+function resultOf({ ok, violations, crossCheck, inconclusive }: Report): string {
   if (ok) return 'no guarantee was violated'
   if (crossCheck?.agrees === false)
     return `${violations} violations, and other readers count differently than the checker`
+  if (violations === 0) return `inconclusive: ${inconclusive.join('; ')}`
   return `${violations} violations, each with its context below`
 }

@@ -18,7 +18,7 @@ const patienceMs = 12_000
  */
 export async function requestChangeUntilKnown(
   { orderID, userID }: RequestedOrder,
-  { id, changeRequest, afterMs, endpoint, retryDelaysMs }: ChangePlan,
+  { id, changeRequest, afterMs, endpoint, waitSeconds, retryDelaysMs }: ChangePlan,
   endpoints: () => readonly string[]
 ): Promise<ChangeRequestBody[]> {
   const attempts: ChangeRequestBody[] = []
@@ -28,24 +28,32 @@ export async function requestChangeUntilKnown(
     const urls = endpoints()
     const url = urls[endpoint % Math.max(1, urls.length)]
     const sentAtMs = Date.now()
-    const result = await ask(url, `/orders/${orderID}/${changeRequest}`, attemptID)
+    const result = await ask(url, `/orders/${orderID}/${changeRequest}`, attemptID, waitSeconds)
     attempts.push({ id: attemptID, changeRequest, orderID, userID, sentAtMs, endedAtMs: Date.now(), result })
     if (result.kind !== 'unknown') break
   }
   return attempts
 }
 
-async function ask(url: string | undefined, path: string, id: string): Promise<ChangeRequestBody['result']> {
+async function ask(
+  url: string | undefined,
+  path: string,
+  id: string,
+  waitSeconds: number | undefined
+): Promise<ChangeRequestBody['result']> {
   if (url === undefined) return { kind: 'unknown', reason: 'no running instance' }
   try {
     const { status, headers, body } = await createOrderClient({ baseURL: url }).rawRequest({
       method: 'POST',
       path,
-      headers: { traceparent: `00-${id}-00000000000000aa-01` },
+      headers: {
+        traceparent: `00-${id}-00000000000000aa-01`,
+        ...(waitSeconds !== undefined && { prefer: `wait=${waitSeconds}` })
+      },
       timeoutMs: patienceMs
     })
     if (status === 202) return { kind: 'asked' }
-    if (status === 200) return { kind: 'fulfilled' }
+    if (status === 200) return { kind: 'fulfilled', status: JSON.parse(body).status }
     if (status === 409 && !headers.has('retry-after')) return { kind: 'refused', code: JSON.parse(body).code }
     return { kind: 'unknown', reason: reasonOfStatus(status, headers) }
   } catch (error) {

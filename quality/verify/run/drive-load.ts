@@ -15,8 +15,15 @@ export interface Driven {
   readonly changeRequests: readonly ChangeRequestBody[]
 }
 
-/** Places each order at its planned time, independent of the results of earlier ones. */
-export function driveLoad(plan: Iterator<RequestPlan, unknown>, endpoints: () => readonly string[]): LoadDriver {
+/**
+ * Places each order at its planned time, independent of the results of earlier ones.
+ * @param onAccepted called with the planned id of a request that was accepted, and its order
+ */
+export function driveLoad(
+  plan: Iterator<RequestPlan, unknown>,
+  endpoints: () => readonly string[],
+  onAccepted: (requestID: string, orderID: string) => void = () => {}
+): LoadDriver {
   const requests: OrderRequest[] = []
   const changeRequests: ChangeRequestBody[] = []
   const inFlight = new Set<Promise<void>>()
@@ -39,7 +46,10 @@ export function driveLoad(plan: Iterator<RequestPlan, unknown>, endpoints: () =>
     for (const [index, retryDelayMs] of [...(request.retryDelaysMs ?? []), undefined].entries()) {
       const placed = await placeOrder(attempt, endpoints())
       requests.push(placed)
-      if (placed.result.kind === 'ok') await requestChanges(request, placed.result.orderID)
+      if (placed.result.kind === 'ok') {
+        onAccepted(request.id, placed.result.orderID)
+        await requestChanges(request, placed.result.orderID)
+      }
       if (placed.result.kind !== 'unknown' || retryDelayMs === undefined) return
       await delay(retryDelayMs)
       attempt = nextAttempt(request, index + 1)
@@ -80,14 +90,21 @@ async function ask(plan: RequestPlan, endpoints: readonly string[]): Promise<Ord
       path: '/orders',
       headers: {
         traceparent: `00-${plan.id}-00000000000000aa-01`,
-        ...(plan.idempotencyKey !== undefined && { 'idempotency-key': plan.idempotencyKey })
+        ...(plan.idempotencyKey !== undefined && { 'idempotency-key': plan.idempotencyKey }),
+        ...(plan.waitSeconds !== undefined && { prefer: `wait=${plan.waitSeconds}` })
       },
       body: bodyOf(plan),
       timeoutMs: plan.patienceMs
     })
     if (status === 202) return { kind: 'ok', orderID: JSON.parse(body).orderID }
+    if (status === 200) {
+      const { orderID, status: shown } = JSON.parse(body)
+      return { kind: 'ok', orderID, status: shown }
+    }
     if (status === 409) return { kind: 'unknown', reason: 'another attempt is in flight' }
-    if (status >= 400 && status < 500) return { kind: 'failed', status }
+    // A service that is busy may accept the order later.
+    const isTransient = status === 408 || status === 429
+    if (status >= 400 && status < 500 && !isTransient) return { kind: 'failed', status }
     return { kind: 'unknown', reason: reasonOfStatus(status, headers) }
   } catch (error) {
     return { kind: 'unknown', reason: reasonOf(error) }

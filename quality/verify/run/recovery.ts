@@ -16,6 +16,10 @@ export const groups: readonly GroupDescription[] = [
   {
     group: 'notifications',
     inputs: ['inventory.reserved', 'inventory.failed', 'inventory.confirmed', 'inventory.released']
+  },
+  {
+    group: 'order-status',
+    inputs: ['orders.created', 'inventory.reserved', 'inventory.failed', 'inventory.confirmed', 'inventory.released']
   }
 ]
 
@@ -80,6 +84,12 @@ export interface WaitOptions {
 export async function allNotified(options: WaitOptions): Promise<void> {
   const isDone = () => isEmpty(options, 'SELECT FROM notification.deliveries WHERE finished_at IS NULL LIMIT 1')
   await waitFor('the last notification', isDone, notifyBoundMs, options)
+}
+
+/** Resolves when every stock movement is published. @throws Error after the bound */
+export async function allMovementsPublished(options: WaitOptions): Promise<void> {
+  const isDone = () => isEmpty(options, 'SELECT FROM inventory.stock_movements WHERE NOT published LIMIT 1')
+  await waitFor('the publication of the last stock movement', isDone, notifyBoundMs, options)
 }
 
 /**

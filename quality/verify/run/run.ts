@@ -10,12 +10,23 @@ import { collect } from '../collect/collect.ts'
 import { KafkaLog } from '../collect/kafka-log.ts'
 import type { History, Recovery } from '../history/history.ts'
 import { planFaults, type Topology, type Weights } from '../plan/faults.ts'
-import { planLoad, planStock } from '../plan/load.ts'
+import { allUsers, planLoad, planStock } from '../plan/load.ts'
+import { type Readers, startReaders } from '../readers/readers.ts'
 import { driveLoad } from './drive-load.ts'
+import { driveStock, type StockDriver } from './drive-stock.ts'
 import { Fleet } from './fleet.ts'
 import { createInjector } from './inject.ts'
 import { Machine } from './machine.ts'
-import { allAudited, allHoldsEnded, allNotified, allRatesPublished, groups, measureRecovery } from './recovery.ts'
+import { observeStatus, type StatusObserver } from './observe-status.ts'
+import {
+  allAudited,
+  allHoldsEnded,
+  allMovementsPublished,
+  allNotified,
+  allRatesPublished,
+  groups,
+  measureRecovery
+} from './recovery.ts'
 import type { Servers } from './servers.ts'
 import { startWebhookTarget } from './webhook-target.ts'
 
@@ -83,7 +94,11 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     directory: options.directory,
     note
   })
+  let status: StatusObserver | undefined
+  let readers: Readers | undefined
+  let stock: StockDriver | undefined
   try {
+    readers = await startReaders({ supervisor, brokers: servers.proxied.brokers, mutant: options.mutant })
     for (const [service, count] of Object.entries(topology.instances)) {
       for (let index = 1; index <= count; index++) await fleet.start(service as ServiceName, index)
     }
@@ -91,7 +106,15 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     const startedAtMs = Date.now()
     const injector = createInjector({ fleet, servers, producer, note })
     const recoveries: Recovery[] = []
-    const load = driveLoad(planLoad(seed, { requestsPerSecond }), () => fleet.urlsOf('order'))
+    const endpoints = () => fleet.urlsOf('order')
+    status = observeStatus({ seed, users: allUsers, endpoints })
+    const load = driveLoad(planLoad(seed, { requestsPerSecond }), endpoints, status.follow)
+    stock = driveStock({
+      seed,
+      skus: Object.keys(initialStock),
+      endpoints: () => fleet.urlsOf('inventory'),
+      databaseURL: servers.databaseURL
+    })
     note(options.disturb === undefined ? `load and faults for ${durationMs / 1_000} s` : 'load')
 
     const disturbed = options.disturb === undefined ? injectPlannedFaults() : options.disturb(fleet)
@@ -108,9 +131,12 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     await allHoldsEnded(blockedUsers, waiting).catch(error => note(error.message))
     // The last orders must be processed before the history is collected.
     await measureRecovery(log, machine, [], signal)
-    for (const isDone of [allNotified, allRatesPublished]) {
+    const stockHistory = await stock.stop()
+    for (const isDone of [allNotified, allRatesPublished, allMovementsPublished]) {
       await isDone(waiting).catch(error => note(error.message))
     }
+    await status.stop()
+    await status.readFinalLists(signal)
 
     async function injectPlannedFaults(): Promise<void> {
       // If recovery takes longer than planned, all later faults are delayed by the difference.
@@ -147,13 +173,18 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
       webhooks,
       incarnations: fleet.incarnations,
       recoveries,
-      machine: machine.samples,
+      statusReads: status.observed,
+      stock: stockHistory,
+      readers,
+      machine,
       groups,
       log,
-      servers,
-      mutant: options.mutant
+      servers
     })
   } finally {
+    await status?.stop()
+    await stock?.stop()
+    await readers?.stop()
     await fleet.stop()
     await machine.stop()
     await webhooks.stop()

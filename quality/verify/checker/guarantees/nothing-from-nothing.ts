@@ -1,11 +1,12 @@
-import { partitionKey } from '@orderly/kafka'
-import { type Evidence, isVisible, resultTopics } from '../evidence.ts'
+import { type Evidence, resultTopics } from '../evidence.ts'
 import type { Finding, Guarantee } from '../guarantee.ts'
+import { checkReads } from './reads-agree.ts'
 
 export const nothingFromNothing: Guarantee = {
   number: 3,
-  promise: 'Every outcome has an order. A read_committed reader never returns a record of an aborted transaction.',
-  check: evidence => [...findOrphans(evidence), ...compareReads(evidence)]
+  promise:
+    'Every outcome has an order. During the run, each committed reader returns every committed record once, in order, with one value, and nothing else.',
+  check: evidence => [...findOrphans(evidence), ...checkReads(evidence)]
 }
 
 function findOrphans({
@@ -39,37 +40,3 @@ function findOrphans({
 }
 
 const idOf = ({ headers }: { headers: Readonly<Record<string, string>> }): string => headers['event-id'] ?? ''
-
-/** Compares the offsets that our reader returned with the transaction markers in the log. */
-function compareReads({ history, recordAt }: Evidence): Finding[] {
-  const findings: Finding[] = []
-  const expected = Map.groupBy(history.records, partitionKey)
-  for (const { topic, partition, lastStableOffset } of history.partitions) {
-    const name = partitionKey({ topic, partition })
-    const read = history.committedReads[name] ?? []
-    const seen = new Set<number>()
-    let previous = -1
-    for (const offset of read) {
-      const record = recordAt.get(`${name}/${offset}`)
-      const about = { records: record === undefined ? [] : [record], orderID: record?.event?.orderID }
-      if (record === undefined || !isVisible(record)) {
-        findings.push({
-          ...about,
-          summary: `the reader returned ${name}/${offset}, which is ${record?.transaction ?? 'not a record'}`
-        })
-      }
-      if (seen.has(offset)) findings.push({ ...about, summary: `the reader returned ${name}/${offset} twice` })
-      else if (offset < previous)
-        findings.push({ ...about, summary: `the reader returned ${name}/${offset} out of order` })
-      seen.add(offset)
-      previous = offset
-    }
-    for (const record of expected.get(name) ?? []) {
-      if (isVisible(record) && record.offset < lastStableOffset && !seen.has(record.offset)) {
-        const summary = `the reader did not return ${name}/${record.offset}, which is committed`
-        findings.push({ records: [record], orderID: record.event?.orderID, summary })
-      }
-    }
-  }
-  return findings
-}

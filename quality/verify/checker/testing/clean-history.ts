@@ -17,6 +17,7 @@ import { createRandom } from '../../plan/random.ts'
 import { planAnswer } from '../../plan/webhook-answers.ts'
 import { sumBySKU } from '../evidence.ts'
 import { deliveryPolicy } from '../guarantees/all-delivered.ts'
+import { withReads } from './with-reads.ts'
 
 const startMs = 1_700_000_000_000
 const partitionCount = 4
@@ -266,8 +267,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
   }
 
   const zombie = { service: 'inventory', instance: 'inventory-1', pid: 100, startedAtMs: startMs }
-  const records = log.records()
-  return {
+  return withReads({
     seed,
     brokers: 1,
     instances: { order: 1, inventory: 2, notification: 1 },
@@ -292,13 +292,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
       { pid: 101, atMs: startMs + 5_005, point: 'after-commit' }
     ],
     partitions: log.ends(),
-    records,
-    committedReads: Object.fromEntries(
-      [...Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`)].map(([name, own]) => [
-        name,
-        own.filter(({ transaction }) => transaction !== 'aborted').map(({ offset }) => offset)
-      ])
-    ),
+    records: log.records(),
     offsetCommits: log.offsetCommits(),
     groups: [
       { group: 'orders-created', inputs: [topicNames.ordersCreated, topicNames.ordersChanges] },
@@ -324,7 +318,7 @@ export function cleanHistory(seed: number, requestCount = 120): History {
     notifications,
     webhooks,
     recoveries: [{ healedAtMs: startMs + 6_000, kinds: ['kill'], boundMs: 15_000, tookMs: random.integer(0, 14_999) }]
-  }
+  })
 }
 
 interface Asked {

@@ -1,5 +1,6 @@
 import { topicNames } from '@orderly/contracts'
 import type { History, RecordedRecord } from '../../history/history.ts'
+import { withReads } from './with-reads.ts'
 
 export type Rate = Readonly<{ orders: number; late: number; revision: number; isFinal: boolean }>
 
@@ -24,7 +25,8 @@ export function withRates(history: History): History {
       { orders: orders.length, late: 0, revision: 3, isFinal: true }
     ].map((figures, offset) => rateRecord(windowStartMs, partition, offset, figures))
   )
-  return { ...history, endedAtMs: history.endedAtMs + 10 * windowMs, records: [...history.records, ...rates] }
+  const endedAtMs = history.endedAtMs + 10 * windowMs
+  return withReads({ ...history, endedAtMs, records: [...history.records, ...rates] })
 }
 
 export function rateRecord(windowStartMs: number, partition: number, offset: number, figures: Rate): RecordedRecord {
