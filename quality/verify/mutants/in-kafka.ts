@@ -196,5 +196,49 @@ export const kafkaMutants: readonly Mutant[] = [
     faults: { 'poison-changes': 3, kill: 1 },
     services: ['inventory'],
     breaks: [14]
+  },
+  {
+    name: 'reads-uncommitted',
+    bug: 'records are read before their transaction is committed',
+    patches: [
+      {
+        file: 'packages/kafka/fetch/fetch-rounds.ts',
+        find: 'const readCommitted = 1',
+        replace: 'const readCommitted = 0'
+      }
+    ],
+    faults: { 'kill-at-point': 1 },
+    services: ['inventory'],
+    points: ['outputs-written', 'before-commit'],
+    breaks: [3]
+  },
+  {
+    name: 'stays-aborted',
+    bug: 'after an aborted transaction, the later records of its producer are skipped',
+    patches: [
+      {
+        file: 'packages/kafka/fetch/committed-batches.ts',
+        find: 'if (markerType(batch) === abortMarker) abortedProducers.delete(batch.producerId)',
+        replace: 'if (markerType(batch) === abortMarker + 9) abortedProducers.delete(batch.producerId)'
+      }
+    ],
+    faults: { 'mute-at-point': 2, 'kill-at-point': 1 },
+    services: ['inventory'],
+    points: ['outputs-written', 'before-commit'],
+    breaks: [3]
+  },
+  {
+    name: 'resumes-at-beginning',
+    bug: 'a reader that resumes begins with the first record again',
+    patches: [
+      {
+        file: 'packages/kafka/dead-letter-replay/reader.ts',
+        find: 'partitions.filter(own => !beginnings.has(partitionKey(own)))',
+        replace: 'partitions.filter(own => beginnings.size >= 0 || !beginnings.has(partitionKey(own)))'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [3]
   }
 ]

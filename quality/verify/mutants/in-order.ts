@@ -81,5 +81,78 @@ export const orderMutants: readonly Mutant[] = [
     services: ['order'],
     requestsPerSecond: 150,
     breaks: [1]
+  },
+  {
+    name: 'forgets-status',
+    bug: 'a batch overwrites what is known of its orders with what it does not know',
+    patches: [
+      {
+        file: 'services/order/store/order-columns.ts',
+        find: ' ELSE known.',
+        replace: ' ELSE excluded.'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['order'],
+    requestsPerSecond: 150,
+    breaks: [17]
+  },
+  {
+    name: 'stale-status',
+    bug: 'an instance answers with the status that it saw first',
+    patches: [
+      {
+        file: 'services/order/http/find-order.ts',
+        find: 'const known = (await orders.find([orderID])).get(orderID)',
+        replace: `const cache: Map<string, Order> = ((globalThis as any).cachedOrders ??= new Map())
+    const known = cache.get(orderID) ?? (await orders.find([orderID])).get(orderID)
+    if (known !== undefined) cache.set(orderID, known)`
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [17]
+  },
+  {
+    name: 'stream-starts-over',
+    bug: 'a stream that is resumed begins with its first event again',
+    patches: [
+      {
+        file: 'services/order/http/order-stream.ts',
+        find: "request.headers['last-event-id']",
+        replace: 'undefined as string | undefined'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [17]
+  },
+  {
+    name: 'page-skips-order',
+    bug: 'the cursor of a page of orders skips one order',
+    patches: [
+      {
+        file: 'services/order/store/orders.ts',
+        find: 'orders.at(-1)?.orderID',
+        replace: 'rows.at(-1)?.order_id'
+      }
+    ],
+    faults: { kill: 1 },
+    services: ['inventory'],
+    breaks: [17]
+  },
+  {
+    name: 'waits-for-nothing',
+    bug: 'an answer to a waiting order has the order although it has no outcome yet',
+    patches: [
+      {
+        file: 'services/order/http/order-routes.ts',
+        find: 'return order !== undefined && hasOutcome(order) ? order : undefined',
+        replace: 'return order'
+      }
+    ],
+    faults: { freeze: 1 },
+    services: ['inventory'],
+    breaks: [17]
   }
 ]

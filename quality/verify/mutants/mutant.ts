@@ -37,13 +37,39 @@ export function applyPatch(source: string, { file, find, replace }: Patch): stri
   return parts.join(replace)
 }
 
-/**
- * Checks that the mutant was active. `planted` lists the patched files that processes have loaded.
- * @throws Error if no process loaded a file that the mutant patches
- */
-export function assertPlanted({ name, patches }: Mutant, planted: ReadonlySet<string>): void {
-  const missing = patches.map(({ file }) => file).filter(file => !planted.has(file))
-  if (missing.length > 0) {
-    throw new Error(`mutant ${name} was not planted: no service loaded ${[...new Set(missing)].join(', ')}`)
+/** A patched source, with the offset of the first changed character of each patch. */
+export interface PatchedSource {
+  readonly source: string
+  readonly offsets: readonly number[]
+}
+
+/** Applies the patches of one file. @throws Error unless each text occurs exactly once */
+export function applyPatches(source: string, patches: readonly Patch[]): PatchedSource {
+  let patched = source
+  let offsets: number[] = []
+  for (const patch of patches) {
+    const start = patched.indexOf(patch.find)
+    patched = applyPatch(patched, patch)
+    const growth = patch.replace.length - patch.find.length
+    offsets = offsets.map(offset => (offset > start ? offset + growth : offset))
+    offsets.push(start + firstDifference(patch))
   }
+  return { source: patched, offsets }
+}
+
+function firstDifference({ find, replace }: Patch): number {
+  let index = 0
+  while (index < replace.length && find[index] === replace[index]) index++
+  return index
+}
+
+/** Returns why a run says nothing about a mutant; undefined if its code was active. */
+export function whyInactive(
+  { patches }: Mutant,
+  /** Files into which processes have planted patches, and the numbers of those that they executed. */
+  { planted, executed }: { readonly planted: ReadonlySet<string>; readonly executed: ReadonlySet<number> }
+): string | undefined {
+  const missing = new Set(patches.map(({ file }) => file).filter(file => !planted.has(file)))
+  if (missing.size > 0) return `no process loaded ${[...missing].join(', ')}`
+  return executed.size === 0 ? 'no process executed a patch' : undefined
 }

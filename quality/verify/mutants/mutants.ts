@@ -2,6 +2,7 @@ import { inventoryMutants } from './in-inventory.ts'
 import { kafkaMutants } from './in-kafka.ts'
 import { notificationMutants } from './in-notification.ts'
 import { orderMutants } from './in-order.ts'
+import { stockMutants } from './in-stock.ts'
 import type { Mutant } from './mutant.ts'
 
 /** Realistic bugs; the verifier must find each of them. */
@@ -9,5 +10,6 @@ export const mutants: readonly Mutant[] = [
   ...kafkaMutants,
   ...inventoryMutants,
   ...notificationMutants,
-  ...orderMutants
+  ...orderMutants,
+  ...stockMutants
 ]

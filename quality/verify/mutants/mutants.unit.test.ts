@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { projectDirectory } from '@orderly/launcher'
 import { guarantees } from '../checker/check.ts'
-import { applyPatch, assertPlanted } from './mutant.ts'
+import { applyPatch, applyPatches, whyInactive } from './mutant.ts'
 import { mutants } from './mutants.ts'
 
 for (const { name, patches } of mutants) {
@@ -16,8 +16,8 @@ for (const { name, patches } of mutants) {
   })
 }
 
-test('there are at least 12 mutants, each with a unique name and a known guarantee that it violates', () => {
-  assert.ok(mutants.length >= 12)
+test('there are at least 40 mutants, each with a unique name and a known guarantee that it violates', () => {
+  assert.ok(mutants.length >= 40)
   assert.equal(new Set(mutants.map(({ name }) => name)).size, mutants.length)
   const known = guarantees.map(({ number }) => number)
   for (const { breaks } of mutants) assert.ok(breaks.length > 0 && breaks.every(number => known.includes(number)))
@@ -30,9 +30,26 @@ test('a patch is rejected unless its text occurs exactly once', () => {
   assert.throws(() => applyPatch('axbx', patch), /a\.ts contains its text 2 times/)
 })
 
-test('a run fails if a file of its mutant was never loaded', () => {
-  const [mutant] = mutants
+test('the offset of each patch is that of its first changed character, after all patches of the file', () => {
+  const patch = (find: string, replace: string) => ({ file: 'a.ts', find, replace })
+  const { source, offsets } = applyPatches('one two three', [
+    patch('two', 'twelve'),
+    patch('one', 'once'),
+    patch('ee', '')
+  ])
+  assert.equal(source, 'once twelve thr')
+  assert.deepEqual(
+    offsets.map(offset => source.slice(offset)),
+    ['elve thr', 'ce twelve thr', '']
+  )
+})
+
+test('a mutant is inactive if a file with a patch was never loaded, or no patch was executed', () => {
+  const mutant = mutants.find(({ patches }) => new Set(patches.map(({ file }) => file)).size > 1)
   assert.ok(mutant)
-  assert.doesNotThrow(() => assertPlanted(mutant, new Set(mutant.patches.map(({ file }) => file))))
-  assert.throws(() => assertPlanted(mutant, new Set()), /was not planted: no service loaded/)
+  const files = mutant.patches.map(({ file }) => file)
+  assert.equal(whyInactive(mutant, { planted: new Set(files), executed: new Set([1]) }), undefined)
+  assert.equal(whyInactive(mutant, { planted: new Set(files), executed: new Set() }), 'no process executed a patch')
+  const one = whyInactive(mutant, { planted: new Set(files.slice(0, 1)), executed: new Set([0]) })
+  assert.match(one ?? '', /^no process loaded /)
 })

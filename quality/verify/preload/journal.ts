@@ -23,6 +23,9 @@ export const orderFileOf = (journal: string): string => `${journal}.order`
 /** Returns the file in which a process lists the source files into which it planted its mutant. */
 export const plantedFileOf = (journal: string): string => `${journal}.planted`
 
+/** Returns the file in which a process lists the numbers of the patches that it has executed. */
+export const executedFileOf = (journal: string): string => `${journal}.executed`
+
 export interface JournalLine {
   readonly atMs: number
   readonly point: string

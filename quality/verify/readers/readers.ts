@@ -32,6 +32,10 @@ export interface ReadersOptions {
   readonly supervisor: Supervisor
   readonly brokers: readonly string[]
   readonly mutant: string | undefined
+  /** Folder in which the readers report whether they planted and executed a mutant. */
+  readonly journals: string
+  /** Prefix of the names of their files. */
+  readonly label: string
 }
 
 /** Bound for reading the rest of the topics. The machine extends it. */
@@ -52,14 +56,22 @@ export async function startReaders(options: ReadersOptions): Promise<Readers> {
   }
 }
 
-function orderlyReader(reader: string, mode: ReaderJob['mode'], { brokers, mutant }: ReadersOptions): ReaderCommand {
+function orderlyReader(
+  reader: string,
+  mode: ReaderJob['mode'],
+  { brokers, mutant, journals, label }: ReadersOptions
+): ReaderCommand {
   const job: ReaderJob = { brokers, topics: allTopics, mode }
   const plant = import.meta.resolve('../preload/plant-mutant.ts')
   return {
     reader,
     command: process.execPath,
     args: [`--import=${plant}`, join(import.meta.dirname, 'orderly-reader.ts'), JSON.stringify(job)],
-    env: { ...process.env, ...(mutant !== undefined && { [environmentNames.mutant]: mutant }) }
+    env: {
+      ...process.env,
+      [environmentNames.journal]: join(journals, `${label}${reader}`),
+      ...(mutant !== undefined && { [environmentNames.mutant]: mutant })
+    }
   }
 }
 

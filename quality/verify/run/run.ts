@@ -98,7 +98,8 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
   let readers: Readers | undefined
   let stock: StockDriver | undefined
   try {
-    readers = await startReaders({ supervisor, brokers: servers.proxied.brokers, mutant: options.mutant })
+    const readersOptions = { mutant: options.mutant, journals, label: options.label ?? '' }
+    readers = await startReaders({ supervisor, brokers: servers.proxied.brokers, ...readersOptions })
     for (const [service, count] of Object.entries(topology.instances)) {
       for (let index = 1; index <= count; index++) await fleet.start(service as ServiceName, index)
     }

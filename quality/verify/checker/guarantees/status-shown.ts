@@ -23,6 +23,7 @@ export const statusShown: Guarantee = {
       ({ orderID }) => orderID
     )
     return [
+      ...checkWaits(evidence),
       ...[...sightings].flatMap(([orderID, own]) => checkOrder(orderID, own, timelines)),
       ...[...missing].flatMap(([orderID, own]) => checkMissing(orderID, own, sightings.get(orderID) ?? [])),
       ...streams.flatMap(stream => checkStream(stream, timelines(stream.orderID))),
@@ -105,6 +106,15 @@ function statusIn({ topic, event }: RecordedRecord): string {
   if (settlementTopics[topic] === 'confirmed') return 'confirmed'
   if (settlementTopics[topic] === 'released') return event?.cause === 'expired' ? 'expired' : 'cancelled'
   return 'accepted'
+}
+
+/** Checks that an answer to a waiting order has an outcome. */
+function checkWaits({ history }: Evidence): Finding[] {
+  return history.requests.flatMap(({ id, endedAtMs, result }) => {
+    if (result.kind !== 'ok' || result.status !== 'accepted') return []
+    const summary = 'a waiting order was answered 200 without an outcome'
+    return [{ orderID: result.orderID, requestID: id, atMs: endedAtMs, summary }]
+  })
 }
 
 function checkOrder(

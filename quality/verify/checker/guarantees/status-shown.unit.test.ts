@@ -82,6 +82,16 @@ const planted: readonly (readonly [what: string, summary: RegExp, plant: (histor
     }
   ],
   [
+    'a waiting order is answered without an outcome',
+    /a waiting order was answered 200 without an outcome/,
+    history => ({
+      ...history,
+      requests: history.requests.map(request =>
+        request.result.kind === 'ok' ? { ...request, result: { ...request.result, status: 'accepted' } } : request
+      )
+    })
+  ],
+  [
     'concurrent answers show two different outcomes',
     /but the topics have/,
     history => {
