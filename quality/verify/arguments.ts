@@ -19,6 +19,13 @@ export interface Arguments {
   readonly recheck?: string
   /** Names of the mutants to run; empty for all. */
   readonly mutants?: readonly string[]
+  /** Numbers of the planned faults to inject; all by default. */
+  readonly faults?: readonly number[]
+  /** Time during which the seeds of a campaign begin. */
+  readonly campaignMs?: number
+  /** First seed of a campaign. */
+  readonly seedsFrom: number
+  readonly isCoverage: boolean
   readonly keep: boolean
 }
 
@@ -30,7 +37,9 @@ export const spec: CommandSpec = {
     'npm run verify',
     'npm run verify -- --seed 7 --duration 2m --brokers 3',
     'npm run verify -- --instances order=2,inventory=3',
-    'npm run verify -- --mutants off-by-one'
+    'npm run verify -- --mutants off-by-one',
+    'npm run verify -- --campaign 4h --seeds-from 1000',
+    'npm run verify -- --coverage'
   ],
   options: {
     seed: { type: 'string', placeholder: 'N', description: 'determines load and faults (default: random)' },
@@ -49,6 +58,25 @@ export const spec: CommandSpec = {
       type: 'boolean',
       description: 'plants deliberate bugs one by one, all or those named; each must be found'
     },
+    faults: {
+      type: 'string',
+      placeholder: 'N,...',
+      description: 'injects only these faults of the plan, numbered from 0, or "none"'
+    },
+    campaign: {
+      type: 'string',
+      placeholder: 'DURATION',
+      description: 'runs one seed after another, each for --duration (default 25s here), and writes a report'
+    },
+    'seeds-from': {
+      type: 'string',
+      placeholder: 'N',
+      description: 'first seed of a campaign (default 1000); seeds with a result are left out'
+    },
+    coverage: {
+      type: 'boolean',
+      description: 'prints which faults and guarantees the recorded seeds of campaigns cover'
+    },
     ...commonOptions
   },
   notes:
@@ -63,12 +91,13 @@ export function toArguments({ options, positionals }: Pick<Parsed, 'options' | '
   const number = (option: string, minimum: number, maximum: number, otherwise: number) =>
     parseNumber(options.text(option), option, { minimum, maximum, otherwise })
   const recheck = options.text('recheck')
+  const [campaign, faults] = [options.text('campaign'), options.text('faults')]
   return {
     seed: number('seed', 0, 2 ** 31, Math.floor(Math.random() * 1_000_000)),
     durationMs: parseDuration(options.text('duration'), 'duration', {
       minimumMs: 5_000,
       maximumMs: 86_400_000,
-      otherwiseMs: 60_000
+      otherwiseMs: campaign === undefined ? 60_000 : 25_000
     }),
     requestsPerSecond: number('rate', 1, 1_000, 60),
     topology: {
@@ -79,8 +108,19 @@ export function toArguments({ options, positionals }: Pick<Parsed, 'options' | '
     asJSON: options.flag('json'),
     keep: options.flag('keep'),
     ...(recheck !== undefined && { recheck }),
+    seedsFrom: number('seeds-from', 0, 2 ** 31, 1_000),
+    isCoverage: options.flag('coverage'),
+    ...(campaign !== undefined && {
+      campaignMs: parseDuration(campaign, 'campaign', { maximumMs: 30 * 86_400_000, otherwiseMs: 0 })
+    }),
+    ...(faults !== undefined && { faults: readFaults(faults) }),
     ...(isAboutMutants && { mutants: positionals })
   }
+}
+
+function readFaults(text: string): readonly number[] {
+  if (text === 'none') return []
+  return text.split(',').map(part => parseNumber(part, 'faults', { minimum: 0, maximum: 100_000, otherwise: 0 }))
 }
 
 function readBrokers(text: string): number {

@@ -34,7 +34,22 @@ test('--mutants selects all mutants, or those named', () => {
   assert.deepEqual(readArguments(['--mutants', 'unkeyed', 'off-by-one']).mutants, ['unkeyed', 'off-by-one'])
 })
 
+test('a campaign has a duration, a first seed and short runs', () => {
+  const { campaignMs, seedsFrom, durationMs } = readArguments('--campaign 4h --seeds-from 2000'.split(' '))
+  assert.deepEqual([campaignMs, seedsFrom, durationMs], [4 * 3_600_000, 2_000, 25_000])
+  assert.equal(readArguments([]).campaignMs, undefined)
+})
+
+test('--faults selects faults of the plan by number', () => {
+  assert.deepEqual(readArguments(['--faults', '0,12']).faults, [0, 12])
+  assert.deepEqual(readArguments(['--faults', 'none']).faults, [])
+  assert.equal(readArguments([]).faults, undefined)
+})
+
 for (const wrong of [
+  '--faults 1,kill',
+  '--campaign soon',
+  '--seeds-from x',
   '--seed x',
   '--duration soon',
   '--brokers 2',

@@ -2,6 +2,9 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createRunDirectories, preflight, runCommand, UserError } from '@orderly/launcher'
 import { type Arguments, spec, toArguments } from './arguments.ts'
+import { recordsFile, runCampaign } from './campaign/campaign.ts'
+import { describeCoverage } from './campaign/coverage.ts'
+import { loadRecords } from './campaign/record.ts'
 import { check } from './checker/check.ts'
 import { crossCheck } from './collect/cross-check.ts'
 import { loadHistory, saveHistory } from './history/save.ts'
@@ -22,6 +25,16 @@ await runCommand(spec, async ({ supervise, signal, ...parsed }) => {
   if (given.recheck !== undefined) {
     const history = await loadHistory(given.recheck)
     return tell(toReport(history, check(history)), given)
+  }
+  if (given.isCoverage) {
+    process.stdout.write(`${describeCoverage(await loadRecords(recordsFile))}\n`)
+    return 0
+  }
+  if (given.campaignMs !== undefined) {
+    const { campaignMs, topology } = given
+    const { isClean, page } = await runCampaign({ ...given, campaignMs, instances: topology.instances, signal, note })
+    process.stdout.write(page)
+    return isClean ? 0 : 1
   }
   const name = given.mutants === undefined ? `verify-${given.seed}` : 'verify-mutants'
   const directories = createRunDirectories(`${name}-${process.pid}`)

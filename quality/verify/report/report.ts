@@ -17,6 +17,8 @@ export interface Report {
   readonly faults: Readonly<Record<string, number>>
   /** Number of processes killed or frozen at each failpoint, by service and failpoint. */
   readonly failpointsHit: Readonly<Record<string, number>>
+  /** Number of faults at failpoints, by kind, service and failpoint, without zeros. */
+  readonly faultsAtPoints: Readonly<Record<string, number>>
   readonly processes: { readonly started: number; readonly endedByThemselves: Readonly<Record<string, number>> }
   readonly recoveries: readonly Recovery[]
   /** Counts of other readers, which share no code with the checkers. */
@@ -42,6 +44,7 @@ export function toReport(history: History, verdicts: readonly Verdict[], crossCh
     orders: countOrders(history),
     faults: countFaults(history),
     failpointsHit: countPoints(history),
+    faultsAtPoints: countFaultsAtPoints(history),
     processes: countProcesses(history),
     recoveries: history.recoveries,
     ...(crossCheck && { crossCheck }),
@@ -64,6 +67,23 @@ function countPoints({ passes, incarnations, instances }: History): Record<strin
   for (const { pid, point, signal } of passes) {
     const name = `${services.get(pid)} ${point}`
     if (signal !== undefined) counts[name] = (counts[name] ?? 0) + 1
+  }
+  return counts
+}
+
+function countFaultsAtPoints({ faults, passes, incarnations }: History): Record<string, number> {
+  const processes = new Map(incarnations.map(incarnation => [incarnation.pid, incarnation]))
+  const counts: Record<string, number> = {}
+  for (const { pid, point, signal, atMs } of passes) {
+    if (signal === undefined) continue
+    const { service, instance } = processes.get(pid) ?? {}
+    const fault = faults.find(
+      ({ kind, target, startedAtMs, endedAtMs }) =>
+        kind.endsWith('-at-point') && target === instance && startedAtMs <= atMs && atMs <= endedAtMs
+    )
+    if (fault === undefined) continue
+    const name = `${fault.kind} ${service} ${point}`
+    counts[name] = (counts[name] ?? 0) + 1
   }
   return counts
 }

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly weights?: Weights | undefined
   readonly services?: readonly string[] | undefined
   readonly points?: readonly string[] | undefined
+  /** Numbers of the planned faults to inject; all by default. */
+  readonly faults?: readonly number[] | undefined
   readonly mutant?: string | undefined
   /** Root of the code that the services start with; the working tree by default. */
   readonly directory?: string
@@ -142,7 +144,9 @@ export async function run(options: RunOptions, context: RunContext): Promise<His
     async function injectPlannedFaults(): Promise<void> {
       // If recovery takes longer than planned, all later faults are delayed by the difference.
       let lateMs = 0
-      for (const plan of planFaults({ seed, durationMs, topology, ...planLimits(options) })) {
+      const planned = planFaults({ seed, durationMs, topology, ...planLimits(options) })
+      for (const [number, plan] of planned.entries()) {
+        if (options.faults?.includes(number) === false) continue
         await delay(Math.max(0, startedAtMs + plan.atMs + lateMs - Date.now()), undefined, { signal })
         if (plan.kind === 'heal') recoveries.push(await recover())
         else injector.inject(plan)
