@@ -11,8 +11,9 @@ for (const seed of [101, 202, 303]) {
     const found = report.guarantees.flatMap(({ violations }) => violations)
     assert.deepEqual(found, [], progress)
     assert.equal(report.crossCheck?.agrees, true, JSON.stringify(report.crossCheck))
-    assert.equal(report.ok, true)
-    assert.equal(code, 0)
+    // A machine that is too slow for most requests makes a run inconclusive, which is no fault of the product.
+    assert.deepEqual([report.ok, code], report.inconclusive.length === 0 ? [true, 0] : [false, 3], progress)
+    for (const reason of report.inconclusive) t.diagnostic(reason)
     assert.ok(report.orders.accepted > 100 && report.orders.reserved > 0 && report.orders.failed > 0, progress)
   })
 }
