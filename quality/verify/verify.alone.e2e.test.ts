@@ -11,7 +11,7 @@ for (const seed of [101, 202, 303]) {
     const found = report.guarantees.flatMap(({ violations }) => violations)
     assert.deepEqual(found, [], progress)
     assert.equal(report.crossCheck?.agrees, true, JSON.stringify(report.crossCheck))
-    // A machine that is too slow for most requests makes a run inconclusive, which is no fault of the product.
+    // A machine that is too slow for most requests makes a run inconclusive, although the product has no fault.
     assert.deepEqual([report.ok, code], report.inconclusive.length === 0 ? [true, 0] : [false, 3], progress)
     for (const reason of report.inconclusive) t.diagnostic(reason)
     assert.ok(report.orders.accepted > 100 && report.orders.reserved > 0 && report.orders.failed > 0, progress)

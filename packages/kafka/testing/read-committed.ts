@@ -7,7 +7,7 @@ import { type RecordedRecord, toRecorded } from './in-memory-broker.ts'
 
 /**
  * Reads topics from their beginning with `read_committed` and without a group, until `enough`
- * returns true. `enough` is called with all records so far, before each poll and after the last one.
+ * returns true. `enough` is called before each poll and after the last one, with all records that were read.
  *
  * @throws the signal's reason when it is aborted before that
  */
