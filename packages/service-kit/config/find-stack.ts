@@ -60,7 +60,7 @@ export function findStack(given: NodeJS.ProcessEnv, readStack: () => LocalStack 
     const own = environment[setting]?.trim()
     const known = withoutCredentials(address)
     if (own && withoutCredentials(own).replace(/\/$/, '') !== known)
-      throw new ConfigError([disagreement(setting, withoutCredentials(own), known)])
+      throw new ConfigError([disagreement(setting, withoutCredentials(own), known, sourceOf(given, setting))])
     environment[setting] = address
   }
   return {
@@ -100,6 +100,13 @@ function withoutCredentials(address: string): string {
   return address.replace(/^(\w+:\/\/)[^/@]*@/, '$1')
 }
 
-function disagreement(setting: string, own: string, address: string): string {
-  return `${setting} is "${own}", but the stack that runs in this checkout has "${address}": unset ${setting}, or set ORDERLY_STACK=none to use the environment alone.`
+/** Returns the setting that an address comes from. */
+function sourceOf(given: NodeJS.ProcessEnv, setting: string): string {
+  const port = portSettings[setting]?.name ?? ''
+  return [setting, port].find(name => given[name]?.trim()) ?? 'ORDERLY_PORT_BASE'
+}
+
+function disagreement(setting: string, own: string, address: string, source = setting): string {
+  const origin = source === setting ? '' : ` (by ${source})`
+  return `${setting} is "${own}"${origin}, but the stack that runs in this checkout has "${address}": unset ${source}, or set ORDERLY_STACK=none to use the environment alone.`
 }

@@ -17,9 +17,14 @@ describe('findStack', () => {
   })
 
   test('an address of the environment that differs from the running stack is refused', () => {
-    for (const environment of [{ INVENTORY_URL: 'http://127.0.0.1:8081' }, { ORDERLY_INVENTORY_PORT: '8081' }]) {
-      assert.throws(() => findStack(environment, running), {
-        message: /INVENTORY_URL is "http:\/\/127\.0\.0\.1:8081", but the stack .* "http:\/\/127\.0\.0\.1:18081": unset/
+    for (const [name, value] of [
+      ['INVENTORY_URL', 'http://127.0.0.1:8081'],
+      ['ORDERLY_INVENTORY_PORT', '8081']
+    ] as const) {
+      assert.throws(() => findStack({ [name]: value }, running), {
+        message: new RegExp(
+          `INVENTORY_URL is "http://127\\.0\\.0\\.1:8081".*, but the stack .* "http://127\\.0\\.0\\.1:18081": unset ${name},`
+        )
       })
     }
     findStack({ INVENTORY_URL: 'http://127.0.0.1:18081/' }, running)
@@ -41,7 +46,7 @@ describe('findStack', () => {
     }))
     assert.equal(environment.KAFKA_BROKERS, '127.0.0.1:19092')
     assert.throws(() => findStack({ ORDERLY_PORT_BASE: '20000' }, running), {
-      message: /KAFKA_BROKERS is "127\.0\.0\.1:20000", but the stack that runs in this checkout has/
+      message: /KAFKA_BROKERS is "127\.0\.0\.1:20000" \(by ORDERLY_PORT_BASE\), but .*: unset ORDERLY_PORT_BASE,/
     })
   })
 
