@@ -2,6 +2,7 @@
 
 export { auditDeadLetterTopic } from '../deploy/connect/connector.ts'
 export { type CommandContext, runCommand } from './commands/command.ts'
+export { describeCommit } from './commit.ts'
 export { compiledClasses } from './components/compile-java.ts'
 export { type ConnectOptions, startConnect, startWorker } from './components/connect.ts'
 export { fetchJars } from './components/fetch-jars.ts'

@@ -24,6 +24,11 @@ export function fixedRate(startMs: number, perSecond: number, durationMs: number
   }
 }
 
+/** Returns the time since the epoch, in milliseconds with fractions. */
+export function nowMs(): number {
+  return performance.timeOrigin + performance.now()
+}
+
 const longestPauseMs = 5
 /**
  * Minimum sleep; a request may be late by this, which counts as its latency, since busy waiting
@@ -37,10 +42,10 @@ const shortestPauseMs = 1
  */
 export async function follow(schedule: Schedule, send: (index: number, dueAtMs: number) => void): Promise<void> {
   for (let next = 0; next < schedule.count; ) {
-    const due = schedule.dueBy(performance.timeOrigin + performance.now())
+    const due = schedule.dueBy(nowMs())
     for (; next < due; next++) send(next, schedule.dueAtMs(next))
     if (next === schedule.count) return
-    const waitMs = schedule.dueAtMs(next) - (performance.timeOrigin + performance.now())
+    const waitMs = schedule.dueAtMs(next) - nowMs()
     await new Promise<void>(resolve => setTimeout(resolve, Math.max(shortestPauseMs, Math.min(longestPauseMs, waitMs))))
   }
 }

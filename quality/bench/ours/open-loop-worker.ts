@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { topicNames } from '@orderly/contracts'
-import { Pool } from 'undici'
 import { Cluster } from '../../../packages/kafka/cluster/cluster.ts'
 import { endOffsets, Fetcher } from '../../../packages/kafka/fetch/fetcher.ts'
-import { fixedRate, follow } from '../measure/open-loop.ts'
+import { fixedRate, nowMs } from '../measure/open-loop.ts'
 import { quantileOfSorted } from '../measure/statistics.ts'
-import { makeBody } from '../orders/make-orders.ts'
+import { placeOnSchedule } from '../orders/place-on-schedule.ts'
 import type { Task } from '../peers/worker.ts'
 import { answerTasks, silent } from './answer-tasks.ts'
 
@@ -14,7 +13,6 @@ import { answerTasks, silent } from './answer-tasks.ts'
 // to a `read_committed` reader, and was notified, counted from when the request was due. The trace
 // id of the request identifies its outcome and its notification.
 
-const connections = 256
 const patienceMs = 30_000
 const startDelayMs = 200
 
@@ -28,45 +26,24 @@ await answerTasks(async (task: Task) => {
   }
   const run = randomBytes(4).toString('hex')
   const reader = await startReader(brokers, run)
-  const pool = new Pool(url, { connections })
   const schedule = fixedRate(nowMs() + startDelayMs, perSecond, durationMs)
-  const answeredMs = new Float64Array(schedule.count).fill(Number.NaN)
-  let errors = 0
-  const inFlight: Promise<void>[] = []
-  await follow(schedule, (index, dueAtMs) => {
-    const traceparent = `00-${run}${index.toString(16).padStart(24, '0')}-00000000000000aa-01`
-    const headers = { 'content-type': 'application/json', traceparent }
-    const request = pool
-      .request({ method: 'POST', path: '/orders', headers, body: makeBody(index) })
-      .then(async ({ statusCode, body }) => {
-        await body.dump()
-        if (statusCode === 202) answeredMs[index] = nowMs() - dueAtMs
-        else errors++
-      })
-      .catch(() => {
-        errors++
-      })
-    inFlight.push(request)
-  })
-  await Promise.all(inFlight)
-  await pool.close()
-  const accepted = schedule.count - errors
+  const answeredMs = await placeOnSchedule(url, schedule, index => ({
+    traceparent: `00-${run}${index.toString(16).padStart(24, '0')}-00000000000000aa-01`
+  }))
+  const answered = [...answeredMs].filter(ms => !Number.isNaN(ms))
+  const accepted = answered.length
   await reader.until(accepted, patienceMs)
   const latencyOf = (times: ReadonlyMap<number, number>) =>
     [...times].map(([index, atMs]) => atMs - schedule.dueAtMs(index))
   const notifiedAtMs = await readNotifications(notificationLog, run, accepted)
   return {
     sent: schedule.count,
-    errors,
-    answered: summarize([...answeredMs].filter(ms => !Number.isNaN(ms))),
+    errors: schedule.count - accepted,
+    answered: summarize(answered),
     committed: summarize(latencyOf(reader.seenAtMs)),
     notified: summarize(latencyOf(notifiedAtMs))
   }
 })
-
-function nowMs(): number {
-  return performance.timeOrigin + performance.now()
-}
 
 function summarize(latenciesMs: readonly number[]) {
   const sorted = Float64Array.from(latenciesMs).sort()

@@ -1,12 +1,11 @@
-import { spawnSync } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { formatDuration } from '@orderly/command-line'
-import { projectDirectory } from '@orderly/launcher'
+import { describeCommit, projectDirectory } from '@orderly/launcher'
 import { planFaults, type Topology } from '../plan/faults.ts'
 import type { Report } from '../report/report.ts'
 import { describeCampaign } from './describe.ts'
-import { appendRecord, completePart, loadRecords, type SeedRecord } from './record.ts'
+import { appendRecord, loadRecords, removePartialLine, type SeedRecord } from './record.ts'
 import { runSeed, type SeedResult } from './run-seed.ts'
 import { shrink } from './shrink.ts'
 import { describeTopology, topologyOf } from './topology.ts'
@@ -79,7 +78,7 @@ async function recordSeed(seed: number, options: CampaignOptions): Promise<SeedR
   const smallestPlan = failure?.outcome === 'violated' ? await shrinkPlan(seed, result, options) : undefined
   const { report } = result
   return {
-    ...{ seed, ...topology, version: versionOfCode(), startedAt, outcome: failure?.outcome ?? 'clean' },
+    ...{ seed, ...topology, version: describeCommit() ?? 'unknown', startedAt, outcome: failure?.outcome ?? 'clean' },
     ...summaryOf(report),
     ...(failure && { reasons: failure.reasons }),
     ...(failure && { directory: /logs: (\S+)/.exec(result.lastLines)?.[1]?.replace(`${projectDirectory}/`, '') ?? '' }),
@@ -139,18 +138,4 @@ async function shrinkPlan(seed: number, { report }: SeedResult, options: Campaig
 
 function brokenIn(report: Report | undefined): number[] {
   return report?.guarantees.filter(({ count }) => count > 0).map(({ guarantee }) => guarantee) ?? []
-}
-
-function versionOfCode(): string {
-  const { stdout } = spawnSync('git', ['describe', '--always', '--tags', '--dirty=, changed since'], {
-    cwd: projectDirectory,
-    encoding: 'utf8'
-  })
-  return stdout?.trim() || 'unknown'
-}
-
-/** Removes a line that a killed campaign has not written completely. */
-async function removePartialLine(file: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch(() => '')
-  if (completePart(text) !== text) await writeFile(file, completePart(text))
 }

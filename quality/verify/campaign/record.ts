@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { UserError } from '@orderly/launcher'
 import type { Recovery } from '../history/history.ts'
@@ -40,14 +40,9 @@ export async function appendRecord(file: string, record: SeedRecord): Promise<vo
 
 /** Returns all results of a file; none if it does not exist. @throws UserError if a line is invalid */
 export async function loadRecords(file: string): Promise<SeedRecord[]> {
-  const text = await readFile(file, 'utf8').catch(error => {
-    if (error.code === 'ENOENT') return ''
-    throw error
-  })
-  const lines = text.split('\n')
   // A campaign that was killed may have written a part of its last line.
-  const complete = lines.slice(0, -1)
-  return complete.map((line, index) => {
+  const lines = (await readText(file)).split('\n').slice(0, -1)
+  return lines.map((line, index) => {
     try {
       return JSON.parse(line) as SeedRecord
     } catch {
@@ -56,7 +51,16 @@ export async function loadRecords(file: string): Promise<SeedRecord[]> {
   })
 }
 
-/** Returns the part of a file that has complete lines. */
-export function completePart(text: string): string {
-  return text.slice(0, text.lastIndexOf('\n') + 1)
+/** Removes a last line that a killed campaign has not written completely. */
+export async function removePartialLine(file: string): Promise<void> {
+  const text = await readText(file)
+  if (text === '' || text.endsWith('\n')) return
+  await writeFile(file, text.slice(0, text.lastIndexOf('\n') + 1))
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(error => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
 }

@@ -1,4 +1,5 @@
 /** Stock changes of operators during a run, and what was observed of the stock. */
+import type { StockMoved } from '@orderly/contracts'
 
 export type StockChangeKind =
   | { readonly kind: 'set'; readonly available: number }
@@ -55,17 +56,11 @@ export interface StockHistory {
   readonly snapshots: readonly StockSnapshot[]
 }
 
-/** Row of the table of stock movements. */
-export interface MovementRow {
-  readonly movementID: string
-  /** Drawn from the same sequence as the numbers of outcomes and settlements. */
-  readonly sequence: number
-  readonly sku: string
-  readonly kind: string
-  readonly delta: number
-  /** Available pieces after the movement. */
-  readonly available: number
-  readonly reserved: number
-  readonly reason: string | null
-  readonly idempotencyKey: string | null
-}
+/**
+ * Row of the table of stock movements. `sequence` is drawn from the same sequence as the numbers of
+ * outcomes and settlements.
+ */
+export type MovementRow = Pick<
+  StockMoved,
+  'movementID' | 'sequence' | 'sku' | 'kind' | 'delta' | 'available' | 'reserved' | 'reason' | 'idempotencyKey'
+>

@@ -9,6 +9,7 @@ import {
   kafkaJars,
   type Supervisor
 } from '@orderly/launcher'
+import { isVisible } from '../checker/evidence.ts'
 import { allTopics } from '../collect/topics.ts'
 import type { History } from '../history/history.ts'
 import type { ReaderRun } from '../history/reads.ts'
@@ -90,8 +91,7 @@ async function javaReader(reader: string, { supervisor, brokers }: ReadersOption
 
 function lastVisible(records: History['records']): ReadonlyMap<string, number> {
   const last = new Map<string, number>()
-  for (const record of records) {
-    if (record.transaction !== 'none' && record.transaction !== 'committed') continue
+  for (const record of records.filter(isVisible)) {
     const name = partitionKey(record)
     last.set(name, Math.max(record.offset, last.get(name) ?? -1))
   }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createOrderClient } from '@orderly/client'
 import type { ChangeRequestBody } from '../history/history.ts'
 import { type ChangePlan, nextID } from '../plan/load.ts'
+import { pickURL } from './pick-url.ts'
 import { reasonOf, reasonOfStatus } from './reason-of.ts'
 
 /** The order to cancel or confirm. */
@@ -25,8 +26,7 @@ export async function requestChangeUntilKnown(
   for (const [index, delayMs] of [afterMs, ...retryDelaysMs].entries()) {
     await delay(delayMs)
     const attemptID = index === 0 ? id : nextID(id, index)
-    const urls = endpoints()
-    const url = urls[endpoint % Math.max(1, urls.length)]
+    const url = pickURL(endpoints(), endpoint)
     const sentAtMs = Date.now()
     const result = await ask(url, `/orders/${orderID}/${changeRequest}`, attemptID, waitSeconds)
     attempts.push({ id: attemptID, changeRequest, orderID, userID, sentAtMs, endedAtMs: Date.now(), result })

@@ -3,6 +3,7 @@ import { createOrderClient } from '@orderly/client'
 import type { ChangeRequestBody, OrderRequest } from '../history/history.ts'
 import { bodyOf, nextAttempt, type RequestPlan } from '../plan/load.ts'
 import { requestChangeUntilKnown } from './drive-change-requests.ts'
+import { pickURL } from './pick-url.ts'
 import { reasonOf, reasonOfStatus } from './reason-of.ts'
 
 export interface LoadDriver {
@@ -80,7 +81,7 @@ async function placeOrder(plan: RequestPlan, endpoints: readonly string[]): Prom
 }
 
 async function ask(plan: RequestPlan, endpoints: readonly string[]): Promise<OrderRequest['result']> {
-  const url = endpoints[plan.endpoint % Math.max(1, endpoints.length)]
+  const url = pickURL(endpoints, plan.endpoint)
   if (url === undefined) return { kind: 'unknown', reason: 'no running instance' }
   try {
     // A raw request, because attempts are recorded one by one and some bodies are invalid on

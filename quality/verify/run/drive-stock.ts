@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { StockChange, StockHistory, StockLevel, StockRead, StockSnapshot } from '../history/stock.ts'
 import { createRandom } from '../plan/random.ts'
 import { planStockChanges, type StockPlan } from '../plan/stock-changes.ts'
+import { pickURL } from './pick-url.ts'
 import { reasonOf, reasonOfStatus } from './reason-of.ts'
 
 /**
@@ -45,11 +46,6 @@ export function driveStock({ seed, skus, endpoints, databaseURL }: StockDriverOp
     await delay(ms, undefined, stopping).catch(() => {})
   }
 
-  function urlFor(endpoint: number): string | undefined {
-    const urls = endpoints()
-    return urls[endpoint % Math.max(1, urls.length)]
-  }
-
   async function changeStock(): Promise<void> {
     for (const plan of planStockChanges(seed, skus)) {
       await pause(plan.afterMs)
@@ -62,7 +58,7 @@ export function driveStock({ seed, skus, endpoints, databaseURL }: StockDriverOp
     let endpoint = plan.endpoint
     const attempt = async (planned: Pick<StockPlan, 'id' | 'sku' | 'change'>) => {
       const sentAtMs = Date.now()
-      const result = await request(urlFor(endpoint++), planned)
+      const result = await request(pickURL(endpoints(), endpoint++), planned)
       const { id, sku, change } = planned
       changes.push({ id, sku, change, sentAtMs, endedAtMs: Date.now(), result })
       return result
@@ -86,7 +82,7 @@ export function driveStock({ seed, skus, endpoints, databaseURL }: StockDriverOp
     const random = createRandom(seed, 'stock reads')
     while (!stopping.signal.aborted) {
       await pause(random.integer(50, 400))
-      const url = urlFor(random.integer(0, 1_000))
+      const url = pickURL(endpoints(), random.integer(0, 1_000))
       const sku = random.chance(0.3) ? undefined : random.pick(skus)
       const sentAtMs = Date.now()
       const found = await readLevels(url, sku)

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ListPage, ListRead, StatusRead, StatusReads, StreamEvent, StreamRead } from '../history/status-reads.ts'
 import { type ListPlan, planLists, planStatusReads, type StatusPlan } from '../plan/status-reads.ts'
 import { readEventStream } from './event-stream.ts'
+import { pickURL } from './pick-url.ts'
 import { reasonOf, reasonOfStatus } from './reason-of.ts'
 
 /**
@@ -51,16 +52,11 @@ export function observeStatus({ seed, users, endpoints }: StatusObserverOptions)
     void ended.finally(() => inFlight.delete(ended))
   }
 
-  function urlFor(endpoint: number): string | undefined {
-    const urls = endpoints()
-    return urls[endpoint % Math.max(1, urls.length)]
-  }
-
   async function poll(orderID: string, polls: Extract<StatusPlan, { kind: 'polls' }>['polls']): Promise<void> {
     for (const { delayMs, endpoint } of polls) {
       await delay(delayMs, undefined, stopping)
       const sentAtMs = Date.now()
-      const result = await readStatus(urlFor(endpoint), orderID)
+      const result = await readStatus(pickURL(endpoints(), endpoint), orderID)
       reads.push({ orderID, sentAtMs, endedAtMs: Date.now(), result })
     }
   }
@@ -74,7 +70,7 @@ export function observeStatus({ seed, users, endpoints }: StatusObserverOptions)
     for (const { openMs, endpoint } of connections) {
       if (stopping.signal.aborted) break
       const closing = AbortSignal.any([AbortSignal.timeout(openMs), stopping.signal])
-      const ended = await readStream({ url: urlFor(endpoint), orderID, until, closing }, events)
+      const ended = await readStream({ url: pickURL(endpoints(), endpoint), orderID, until, closing }, events)
       if (ended.isOpened) opened++
       if (ended.kind === 'over') {
         overAtMs = Date.now()
@@ -98,7 +94,7 @@ export function observeStatus({ seed, users, endpoints }: StatusObserverOptions)
     const query = new URLSearchParams({ userID, limit: String(limit) })
     for (let number = endpoint; ; number++) {
       const sentAtMs = Date.now()
-      const answer = await ask(urlFor(number), `/orders?${query}`)
+      const answer = await ask(pickURL(endpoints(), number), `/orders?${query}`)
       if ('reason' in answer) return { userID, pages, isComplete: false, failure: answer.reason }
       if (answer.status !== 200) {
         return { userID, pages, isComplete: false, failure: reasonOfStatus(answer.status, answer.headers) }

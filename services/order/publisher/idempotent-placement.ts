@@ -10,7 +10,7 @@ import {
   type Placement,
   type PlaceOrder
 } from '../domain/accept-order.ts'
-import { notConverged } from '../store/idempotency-keys.ts'
+import { maxTries, notConverged } from '../store/idempotency-keys.ts'
 import type { KeyedOrder, KeyStore, KnownKey } from '../store/key-state.ts'
 import type { OrderStore } from '../store/order-store.ts'
 import { createKeyedBatches } from './keyed-batches.ts'
@@ -65,7 +65,6 @@ export interface IdempotentPlacementOptions {
 
 /** Additional duration of a lease after the longest time that an attempt can take. */
 const leaseMarginMs = 3_000
-const maxTries = 5
 
 export function createIdempotentPlacement(options: IdempotentPlacementOptions): PlaceIdempotently {
   const { writer, ordersCreated, keys, orders, deliveryTimeoutMs, maxPending, logger, nowMs = Date.now } = options

@@ -8,7 +8,7 @@ import {
   type SequenceReservation
 } from '@orderly/kafka'
 import { type Logger, newID } from '@orderly/service-kit'
-import { notConverged } from '../store/idempotency-keys.ts'
+import { maxTries, notConverged } from '../store/idempotency-keys.ts'
 import type { BatchClaim, KeyClaim, KeyStore, KnownKey } from '../store/key-state.ts'
 
 /** An order with a key, and its record in `orders.created`. */
@@ -94,7 +94,6 @@ const headerBytes = 512
  */
 const minIntervalMs = 5
 const sweepIntervalMs = 50
-const maxTries = 5
 
 export function createKeyedBatches(options: KeyedBatchesOptions): KeyedBatches {
   const { writer, topic, keys, leaseMs, waitMs, maxPending, logger } = options

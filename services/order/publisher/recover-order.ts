@@ -25,9 +25,9 @@ export type Recover = (known: KnownKey, recordOf: RecordOf) => Promise<void>
 /**
  * Creates the function that completes orders whose attempt has crashed, timed out or been frozen.
  *
- * It first looks for the order, because finding it proves that its whole batch is stored. Otherwise it writes the
- * stored bytes. An earlier attempt may have written them, or its request may still be in flight. In
- * both cases the broker recognizes the batch and only acknowledges it.
+ * It first looks for the order, because finding it proves that its whole batch is stored. Otherwise
+ * it writes the stored bytes. An earlier attempt may have written them, or its request may still be
+ * in flight. In both cases the broker recognizes the batch and only acknowledges it.
  *
  * The broker answers `OUT_OF_ORDER_SEQUENCE_NUMBER` if it does not recognize a batch that precedes
  * others of its producer id. Then the batch was stored, because its producer id wrote another one

@@ -35,15 +35,16 @@ interface SingleRow {
   readonly needs_lookup: boolean
 }
 
-const maxTries = 5
+/** Attempts to settle a key whose state changes meanwhile; then `notConverged` is thrown. */
+export const maxTries = 5
 
 /**
  * Creates a key store. Leases use the clock of the database, which all instances share.
  *
  * A group of orders needs two statements: one INSERT claims its keys and stores its batches, one
- * DELETE marks the batches as stored. Neither changes a row of a key, so keys leave no dead rows behind. The
- * INSERT first looks for the keys, so a repeated request causes no error in the log of Postgres.
- * Only a race of two instances does.
+ * DELETE marks the batches as stored. Neither changes a row of a key, so keys leave no dead rows
+ * behind. The INSERT first looks for the keys, so a repeated request causes no error in the log of
+ * Postgres. Only a race of two instances does.
  *
  * Statements on many rows lock them in a fixed order, so that instances cannot deadlock.
  */

@@ -108,7 +108,7 @@ export interface KeyStore {
    * @returns undefined if the keys were claimed, otherwise those that exist
    */
   claim(batches: readonly BatchClaim[], leaseMs: number): Promise<readonly KnownKey[] | undefined>
-  /** Marks batches as stored. */
+  /** Marks a batch as stored. */
   markStored(batchID: string): Promise<void>
   /**
    * Takes over a batch whose lease has ended, because a request with this key was repeated. The key
